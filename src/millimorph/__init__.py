@@ -1,0 +1,1 @@
+"""millimorph: every spatial augmentation as one resample in physical space."""
