@@ -86,7 +86,7 @@ def exp(x: float) -> float: ...
 @overload
 def exp(x: FloatArray) -> FloatArray: ...
 def exp(x: float | FloatArray) -> float | FloatArray:
-    """Exponential function, within 1 unit in the last place; 0 below and infinity above its range."""
+    """Exponential function within 1 unit in the last place; infinity above float64's range."""
     return _apply(_exp, x)
 
 
