@@ -1,0 +1,70 @@
+"""Run three whole programs on a small case and print a digest of every result as JSON.
+
+Imported by test_bits.py, and run by it in other processes whose Numba and NumPy are told to use
+an older CPU. Arguments: the number of threads.
+"""
+
+import hashlib
+import json
+import sys
+
+import millimorph as mm
+import numpy as np
+
+PIPELINES = {
+    "affine": (mm.Affine(rotation_deg=mm.Uniform(-15, 15), scale=mm.Uniform(0.8, 1.2)),),
+    "elastic": (
+        mm.Affine(rotation_deg=mm.Uniform(-15, 15)),
+        mm.Elastic(control_spacing_mm=12, magnitude_mm=mm.Uniform(1, 3)),
+    ),
+    "everything": (
+        mm.Rotation(max_angle_deg=20),
+        mm.Diffeomorphic(control_spacing_mm=15, magnitude_mm=2),
+        mm.Elastic(control_spacing_mm=12, magnitude_mm=2),
+        mm.RadialDistortion(coefficients=(mm.Uniform(0, 0.1),), unit="half_diagonal"),
+        mm.Flip(axis="left-right", label_pairs=((1, 3),)),
+    ),
+}
+INTENSITY = (mm.Gamma(), mm.GaussianNoise())
+SAMPLING = {
+    "mr": mm.ImageSampling(interpolation="cubic", fill="minimum"),
+    "vessels": mm.LabelSampling(interpolation="label_linear"),
+}
+
+
+def made_case() -> mm.Case:
+    """Make images of two types on two grids, two label maps and a few points, without a file."""
+    fine = mm.ImageGrid((37, 33, 21), (1.1, 0.9, 1.7), (-20, 3, 900.5))
+    turned = np.array([[0.8, -0.6, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 1.0]])
+    tilted = mm.ImageGrid((29, 31, 23), (1.2, 1.2, 1.6), (-15, -3, 900), turned)
+    generator = np.random.Generator(np.random.PCG64(6))
+    ct = generator.integers(-1000, 2000, fine.shape).astype(np.int16)
+    mr = generator.integers(0, 2**20, tilted.shape).astype(np.float32) / 1024
+    organs = generator.integers(0, 5, fine.shape).astype(np.uint16)
+    return mm.Case(
+        id="bits",
+        images={"ct": mm.ScalarImage(ct, fine), "mr": mm.ScalarImage(mr, tilted)},
+        labels={"organs": mm.LabelMap(organs, fine), "vessels": mm.LabelMap(organs, fine)},
+        landmarks={"points": mm.Landmarks(fine.points_mm([[4, 5, 6], [30, 20, 10]]))},
+    )
+
+
+def digests(threads: int) -> dict[str, str]:
+    """Digest every voxel, point and recipe that the programs make."""
+    case = made_case()
+    found = {}
+    for name, spatial in PIPELINES.items():
+        pipeline = mm.Pipeline(spatial=spatial, intensity=INTENSITY, sampling=SAMPLING, seed=5)
+        (recipe,) = mm.draw(pipeline, case=case.id, start=2, stop=3)
+        result = mm.run(mm.compile(recipe, case), case, threads=threads)
+        arrays = {role: image.array for role, image in result.images.items()}
+        arrays |= {role: labels.array for role, labels in result.labels.items()}
+        arrays["points"] = result.landmarks["points"].points_mm
+        for role, array in arrays.items():
+            found[f"{name}/{role}"] = hashlib.sha256(array.tobytes()).hexdigest()
+        found[f"{name}/recipe"] = recipe.digest
+    return found
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(digests(int(sys.argv[1]))))

@@ -1,0 +1,47 @@
+"""The documentation's Python runs and its links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
+names = [str(page.relative_to(ROOT)) for page in PAGES]
+
+
+def anchors(page):
+    """Make the anchors that GitHub gives a page's headings."""
+    headings = HEADING.findall(page.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", h).strip().lower().replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_the_python_of_a_page_runs(page, tmp_path, monkeypatch):
+    """The blocks of one page run in order, in one namespace, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    for number, block in enumerate(PYTHON.findall(page.read_text(encoding="utf-8")), start=1):
+        code = compile(block, f"{page.name}, block {number}", "exec")
+        exec(code, namespace)  # noqa: S102 - our own pages
+    assert "__builtins__" in namespace or not PYTHON.search(page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_the_links_of_a_page_resolve(page):
+    """Files and headings are looked up; addresses on the web are not fetched."""
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        if target.startswith(("https://", "mailto:")):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path) if path else page
+        assert file.exists(), f"{page.name} links to {target}"
+        if anchor:
+            assert anchor in anchors(file), f"{page.name} links to {target}"
+
+
+def test_the_readme_shows_python_that_is_run():
+    assert PYTHON.search((ROOT / "README.md").read_text(encoding="utf-8"))
