@@ -1,0 +1,251 @@
+"""The frozen base of everything that a person writes, its plain data and how a mistake is told."""
+
+import difflib
+import hashlib
+import json
+import math
+import numbers
+import operator
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, Self, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from millimorph.errors import PipelineError
+
+Path = tuple[str | int, ...]
+
+
+@runtime_checkable
+class Plain(Protocol):
+    """A value that knows its own plain data (numbers, strings, lists, mappings)."""
+
+    def as_data(self) -> Any:
+        """The value as JSON data."""
+        ...
+
+
+class Value(BaseModel):
+    """A frozen value with named fields; unknown names and values out of range are refused.
+
+    Raises:
+        PipelineError: when built from fields that are unknown, missing or not allowed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    def __init__(self, /, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            told = "; ".join(problem.text() for problem in problems(error))
+            raise PipelineError(f"{type(self).__name__}: {told}") from None
+
+    # Nested values are then built by pydantic itself, which keeps the place of a mistake.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_keys(cls, given: Any) -> Any:
+        if isinstance(given, Mapping):
+            for key in given:
+                if key not in cls.model_fields:
+                    known = hint(key, cls.model_fields)
+                    raise mistake(f"unknown key {shown(key)}{known}", key=str(key))
+        return given
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        fields = type(self).model_fields
+        return [(name, value) for name, value in self if value != fields[name].default]
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some fields changed, checked like a new one."""
+        return type(self)(**{**dict(self), **changes})
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake: the path to the mapping that holds it, its key there, and what is wrong."""
+
+    place: Path
+    key: str | None
+    message: str
+
+    def text(self) -> str:
+        """`place: message`, the place spelled as in a pipeline file."""
+        return f"{spelled_path(self.place)}: {self.message}" if self.place else self.message
+
+
+def mistake(message: str, key: str | None = None) -> PydanticCustomError:
+    """The error that a validator raises for a value as a whole, or for one of its keys."""
+    return PydanticCustomError("mistake", "{message}", {"message": message, "key": key})
+
+
+def problems(error: ValidationError) -> list[Problem]:
+    """What is wrong, mistake by mistake, in the field's words."""
+    return [_problem(detail) for detail in error.errors(include_url=False)]
+
+
+def _problem(detail: ErrorDetails) -> Problem:
+    location, context = tuple(detail["loc"]), detail.get("ctx", {})
+    match detail["type"]:
+        case "mistake":
+            return Problem(location, context["key"], context["message"])
+        case "missing":
+            return Problem(location[:-1], None, f'"{location[-1]}" is missing')
+        case "union_tag_not_found":
+            return Problem(location, None, '"op" is missing')
+        case "union_tag_invalid":
+            known = [word.strip(" '") for word in context["expected_tags"].split(",")]
+            tag = context["tag"]
+            return Problem(location, "op", f"unknown op {shown(tag)}{hint(tag, known)}")
+        case "model_type" | "model_attributes_type":
+            return Problem(location, None, f"must be a mapping, got {shown(detail['input'])}")
+        case _:
+            return _field_problem(location, _field_message(detail))
+
+
+def _field_problem(location: Path, message: str) -> Problem:
+    fields = [
+        k for k, part in enumerate(location) if isinstance(part, str) and not _tag(location, k)
+    ]
+    if not fields:
+        return Problem(location, None, message)
+    key = location[fields[-1] :]
+    return Problem(location[: fields[-1]], str(key[0]), f"{spelled_path(key)} {message}")
+
+
+def _field_message(detail: ErrorDetails) -> str:
+    got = f"got {shown(detail['input'])}"
+    match detail["type"]:
+        case "value_error":
+            return str(detail["ctx"]["error"])
+        case "literal_error":
+            return f"must be {detail['ctx']['expected']}, {got}"
+        case "tuple_type":
+            return f"must be a list, {got}"
+        case "dict_type":
+            return f"must be a mapping, {got}"
+        case "bool_type":
+            return f"must be true or false, {got}"
+        case "string_type":
+            return f"must be a text, {got}"
+        case "string_pattern_mismatch":
+            return f"may hold letters, digits, _, - and, between these, dots; {got}"
+        case _:
+            return f"is not allowed ({detail['msg']}), {got}"
+
+
+def _tag(path: Path, k: int) -> bool:
+    """Whether part k only tells which op an entry of a list is: a word right after an index."""
+    return k > 0 and isinstance(path[k], str) and isinstance(path[k - 1], int)
+
+
+def without_tags(path: Path) -> Path:
+    """The path as keys and indices of the plain data."""
+    return tuple(part for k, part in enumerate(path) if not _tag(path, k))
+
+
+def spelled_path(path: Path) -> str:
+    """`spatial[0] (one_of).ops[1]`, as an error names a place."""
+    text = ""
+    for k, part in enumerate(path):
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif _tag(path, k):
+            text += f" ({part})"
+        else:
+            text += f".{part}" if text else part
+    return text
+
+
+def hint(word: object, known: Iterable[str]) -> str:
+    """The nearest right word, or all of them when none is near."""
+    words = list(known)
+    near = difflib.get_close_matches(str(word), words, n=1, cutoff=0.6)
+    if near:
+        return f'; did you mean "{near[0]}"?'
+    return f"; known are {', '.join(words)}"
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """A value as an error quotes it: JSON where it can be, cut when long."""
+    try:
+        text = json.dumps(spelled(value), ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def number(value: object) -> float:
+    """A finite float from any real number but a bool; minus zero becomes zero."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise ValueError(f"must be a number, got {shown(value)}")  # noqa: TRY004 (for pydantic)
+    try:
+        result = float(value)
+    except OverflowError:
+        result = math.inf
+    if not math.isfinite(result):
+        raise ValueError(f"must be a finite number, got {shown(value)}")
+    return result + 0.0
+
+
+def whole(value: object) -> int:
+    """An int from any whole number but a bool."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise ValueError(f"must be a whole number, got {shown(value)}")  # noqa: TRY004 (for pydantic)
+    if isinstance(value, numbers.Integral):
+        return operator.index(value)
+    result = number(value)
+    if result != math.floor(result):
+        raise ValueError(f"must be a whole number, got {shown(value)}")
+    return int(result)
+
+
+def plain(value: object) -> Any:
+    """All of a value as JSON data, defaults included."""
+    if isinstance(value, Value):
+        return {name: plain(field) for name, field in value}
+    if isinstance(value, Mapping):
+        return {str(name): plain(entry) for name, entry in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(entry) for entry in value]
+    return value.as_data() if isinstance(value, Plain) else value
+
+
+def spelled(value: object) -> Any:
+    """A value as a person would write it: only what differs from the defaults, 40 for 40.0."""
+    if isinstance(value, Value):
+        return _spelled_fields(value)
+    if isinstance(value, Mapping):
+        return {name: spelled(entry) for name, entry in value.items()}
+    if isinstance(value, tuple | list):
+        return [spelled(entry) for entry in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:  # noqa: PLR2004
+        return int(value)
+    return spelled(value.as_data()) if isinstance(value, Plain) else value
+
+
+def _spelled_fields(value: Value) -> dict[str, Any]:
+    always = getattr(type(value), "ALWAYS_SPELLED", ())
+    fields = type(value).model_fields
+    return {
+        name: spelled(field)
+        for name, field in value
+        if name in always or (field is not None and field != fields[name].default)
+    }
+
+
+def canonical_json(value: object) -> str:
+    """The one JSON text of a value: sorted keys, no spaces, floats by repr, ASCII, no NaN."""
+    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(value: object) -> str:
+    """SHA-256 of the canonical JSON text, in hexadecimal."""
+    return hashlib.sha256(canonical_json(value).encode("ascii")).hexdigest()
