@@ -1,0 +1,271 @@
+"""A resample's map as the cheapest of three numeric forms, target index to source index.
+
+`AffineRows`: one matrix. `SplineRows`: a matrix plus a cubic B-spline displacement whose control
+lattice runs along the target's axes, so that it can be contracted axis by axis and never stored.
+`PointSteps`: anything else, evaluated point by point on a block of rows. Two-dimensional maps are
+written in three dimensions with an idle third axis.
+"""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+import numpy as np
+import numpy.typing as npt
+
+from millimorph.geometry import ImageGrid
+from millimorph.kernels import smallmatrix
+from millimorph.program import Resample
+from millimorph.transforms import (
+    AffineTransform,
+    BSplineTransform,
+    CompositeTransform,
+    DisplacementFieldTransform,
+    RadialDistortionTransform,
+    StationaryVelocityField,
+    Transform,
+)
+
+Float64 = npt.NDArray[np.float64]
+Float32 = npt.NDArray[np.float32]
+Int32 = npt.NDArray[np.int32]
+Primitive = AffineTransform | BSplineTransform | DisplacementFieldTransform | RadialDistortionTransform
+
+LANES = 16
+ALIGNED_TOLERANCE = 1e-7
+ORDER = 4
+
+
+@dataclass(frozen=True)
+class AffineRows:
+    """Source index = matrix (3, 4) applied to the target index."""
+
+    matrix: Float64
+
+
+@dataclass(frozen=True)
+class SplineRows:
+    """`matrix` as above, `lattice` (nz, ny, nx * 3) in source voxels, `tables` per target index."""
+
+    matrix: Float64
+    lattice: Float32
+    tables: tuple[npt.NDArray[np.int32] | Float32, ...]
+
+
+@dataclass(frozen=True)
+class MatrixStep:
+    """Apply an affine map (3, 4)."""
+
+    matrix: Float64
+
+
+@dataclass(frozen=True)
+class SplineStep:
+    """Add a B-spline displacement; `coefficients` (nz, ny, nx, 4)."""
+
+    coefficients: Float64
+    lattice_from_world: Float64
+
+
+@dataclass(frozen=True)
+class FieldStep:
+    """Add a sampled displacement (3, nz, ny, nx)."""
+
+    displacements: Float64
+    index_from_world: Float64
+
+
+@dataclass(frozen=True)
+class RadialStep:
+    """Add a radial displacement."""
+
+    coefficients: Float64
+    centre: Float64
+    unit_mm: float
+
+
+Step = MatrixStep | SplineStep | FieldStep | RadialStep
+
+
+@dataclass(frozen=True)
+class PointSteps:
+    """`start` (3, 4) places target indices in the world; the steps lead to source indices."""
+
+    start: Float64
+    steps: tuple[Step, ...]
+
+
+IndexMap = AffineRows | SplineRows | PointSteps
+
+
+def index_map(stage: Resample) -> IndexMap:
+    """The numeric form of a stage's map."""
+    parts = _primitives(stage.source_from_target)
+    start = stage.target.world_from_index
+    end = stage.source.index_from_world
+    before, rest = _take_affine(parts, start)
+    if not rest:
+        return AffineRows(lift(smallmatrix.matmul(end, before)))
+    first = rest[0]
+    after = _all_affine(rest[1:], stage.source.dimension)
+    if isinstance(first, BSplineTransform) and after is not None:
+        rows = _spline_rows(first, before, smallmatrix.matmul(end, after), stage.target)
+        if rows is not None:
+            return rows
+    steps = tuple(_step(part) for part in rest)
+    return PointSteps(lift(before), (*steps, MatrixStep(lift(end))))
+
+
+def lift(matrix: Float64) -> Float64:
+    """A homogeneous (d+1, d+1) matrix as (3, 4), idle along a missing third axis."""
+    d = matrix.shape[0] - 1
+    full = np.eye(4)[:3].copy()
+    full[:d, :d] = matrix[:d, :d]
+    full[:d, 3] = matrix[:d, d]
+    return full
+
+
+def _primitives(transform: Transform) -> list[Primitive]:
+    """The parts of a map, the first to be applied first."""
+    match transform:
+        case CompositeTransform():
+            return [p for part in reversed(transform.parts) for p in _primitives(part)]
+        case StationaryVelocityField():
+            return [transform.displacement_field]
+        case (
+            AffineTransform()
+            | BSplineTransform()
+            | DisplacementFieldTransform()
+            | RadialDistortionTransform()
+        ):
+            return [transform]
+        case _:
+            assert_never(transform)
+
+
+def _take_affine(parts: list[Primitive], start: Float64) -> tuple[Float64, list[Primitive]]:
+    """Fold the leading affine parts into `start`."""
+    matrix = start
+    for count, part in enumerate(parts):
+        if not isinstance(part, AffineTransform):
+            return matrix, parts[count:]
+        matrix = smallmatrix.matmul(part.matrix, matrix)
+    return matrix, []
+
+
+def _all_affine(parts: list[Primitive], dimension: int) -> Float64 | None:
+    """The product of affine parts, or None if one of them is not."""
+    matrix, rest = _take_affine(parts, np.eye(dimension + 1))
+    return None if rest else matrix
+
+
+def _step(part: Primitive) -> Step:
+    match part:
+        case AffineTransform():
+            return MatrixStep(lift(part.matrix))
+        case BSplineTransform():
+            d = part.dimension
+            coefficients = np.zeros((*_volume(part.grid.shape), 4))
+            for axis in range(d):
+                coefficients[..., axis] = part.coefficients[axis].reshape(coefficients.shape[:3])
+            return SplineStep(coefficients, lift(part.grid.index_from_world))
+        case DisplacementFieldTransform():
+            shape = _volume(part.grid.shape)
+            displacements = np.zeros((3, *shape))
+            displacements[: part.dimension] = part.displacements.reshape(part.dimension, *shape)
+            return FieldStep(displacements, lift(part.grid.index_from_world))
+        case RadialDistortionTransform():
+            centre = np.zeros(3)
+            centre[: part.dimension] = part.centre_mm
+            return RadialStep(np.array(part.coefficients, np.float64), centre, float(part.unit_mm))
+        case _:
+            assert_never(part)
+
+
+def _volume(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    z, y, x = (1, *shape)[-3:]
+    return z, y, x
+
+
+def _spline_rows(
+    spline: BSplineTransform, before: Float64, end: Float64, target: ImageGrid
+) -> SplineRows | None:
+    """The row form when the lattice runs along the target's axes, else None."""
+    d = spline.dimension
+    lattice_from_target = smallmatrix.matmul(spline.grid.index_from_world, before)
+    axes = _aligned_axes(lattice_from_target, target)
+    if axes is None:
+        return None
+    order = [0, *(d - axes[a] for a in reversed(range(d)))]
+    coefficients = np.transpose(spline.coefficients, order)
+    lattice = np.zeros((*_volume(coefficients.shape[1:]), 3), np.float32)
+    for row in range(d):
+        total = end[row, 0] * coefficients[0]
+        for column in range(1, d):
+            total = total + end[row, column] * coefficients[column]
+        lattice[..., row] = total
+    tables: list[tuple[Int32, Float32]] = []
+    for axis in range(d):
+        lattice_axis = axes[axis]
+        scale, offset = lattice_from_target[lattice_axis, [axis, d]]
+        positions = scale * np.arange(target.size[axis]) + offset
+        tables.append(_cells(positions, spline.grid.size[lattice_axis]))
+    if d == 2:
+        idle = np.array([[1.0, 0.0, 0.0, 0.0]], np.float32)
+        tables.append((np.zeros(1, np.int32), idle))
+    (cells_x, weights_x), (cells_y, weights_y), (cells_z, weights_z) = tables
+    return SplineRows(
+        lift(smallmatrix.matmul(end, before)),
+        lattice.reshape(*lattice.shape[:2], -1),
+        (
+            cells_x,
+            np.pad(weights_x.T, [(0, 0), (0, LANES)]),
+            _segments(cells_x),
+            cells_y,
+            weights_y,
+            cells_z,
+            weights_z,
+        ),
+    )
+
+
+def _aligned_axes(lattice_from_target: Float64, target: ImageGrid) -> tuple[int, ...] | None:
+    """For each target axis the lattice axis along which it runs, or None if it is oblique."""
+    d = target.dimension
+    axes: list[int] = []
+    for axis in range(d):
+        column = np.abs(lattice_from_target[:d, axis]) * target.size[axis]
+        along = int(np.argmax(column))
+        if np.any(np.delete(column, along) > ALIGNED_TOLERANCE):
+            return None
+        axes.append(along)
+    return tuple(axes) if len(set(axes)) == d else None
+
+
+def _cells(positions: Float64, size: int) -> tuple[Int32, Float32]:
+    """First control plane (-1 outside the lattice's domain) and weights (n, 4) per position."""
+    valid = (positions >= 1.0) & (positions <= size - 2.0)
+    cells = np.minimum(np.floor(positions) - 1.0, float(size - ORDER))
+    t = positions - (cells + 1.0)
+    s = 1.0 - t
+    weights = np.stack(
+        [
+            s * s * s / 6.0,
+            2.0 / 3.0 - t * t * (1.0 - 0.5 * t),
+            2.0 / 3.0 - s * s * (1.0 - 0.5 * s),
+            t * t * t / 6.0,
+        ],
+        axis=1,
+    )
+    weights[~valid] = 0.0
+    return np.where(valid, cells, -1.0).astype(np.int32), weights.astype(np.float32)
+
+
+def _segments(cells: Int32) -> Int32:
+    """Stretches [start, end) of indices that share one cell."""
+    found: list[tuple[int, int]] = []
+    start = 0
+    for i in range(1, len(cells) + 1):
+        if i == len(cells) or cells[i] != cells[start]:
+            found.append((start, i))
+            start = i
+    return np.array(found, np.int32)

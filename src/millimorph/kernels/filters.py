@@ -1,0 +1,164 @@
+"""Filters of whole volumes along one axis: Gaussian smoothing and the cubic B-spline prefilter.
+
+Volumes are float32 (z, y, x), C-contiguous; each kernel works in place or into its output and sums
+in one fixed order.
+"""
+
+import numpy as np
+
+from millimorph.kernels._jit import kernel
+
+
+@kernel
+def convolve_lines(volume, taps, out):  # type: ignore[no-untyped-def]
+    """Convolve (outer, length, inner) along its middle axis with symmetric taps, edges repeated.
+
+    `taps` (radius + 1,) float32: the centre's weight first.
+    """
+    outer, length, inner = volume.shape
+    radius = len(taps) - 1
+    for o in range(outer):
+        for n in range(length):
+            line = out[o, n]
+            centre = volume[o, n]
+            for i in range(inner):
+                line[i] = taps[0] * centre[i]
+            for tap in range(1, radius + 1):
+                weight = taps[tap]
+                before = volume[o, max(n - tap, 0)]
+                after = volume[o, min(n + tap, length - 1)]
+                for i in range(inner):
+                    line[i] += weight * (before[i] + after[i])
+
+
+@kernel
+def convolve_rows(volume, taps, out):  # type: ignore[no-untyped-def]
+    """Convolve each row of (rows, length) with symmetric taps, edges repeated."""
+    rows, length = volume.shape
+    radius = len(taps) - 1
+    padded = np.empty(length + 2 * radius, np.float32)
+    for r in range(rows):
+        row = volume[r]
+        line = out[r]
+        for i in range(radius):
+            padded[i] = row[0]
+            padded[radius + length + i] = row[length - 1]
+        for i in range(length):
+            padded[radius + i] = row[i]
+        for i in range(length):
+            line[i] = taps[0] * padded[radius + i]
+        for tap in range(1, radius + 1):
+            weight = taps[tap]
+            before = padded[radius - tap : radius - tap + length]
+            after = padded[radius + tap : radius + tap + length]
+            for i in range(length):
+                line[i] += weight * (before[i] + after[i])
+
+
+# The pole of the interpolating cubic B-spline (Unser 1999): sqrt(3) - 2.
+POLE = np.float32(-0.26794919243112270647)
+GAIN = np.float32(6.0)
+END = POLE / (POLE * POLE - np.float32(1.0))
+HORIZON = 14
+
+
+@kernel
+def prefilter_lines(block):  # type: ignore[no-untyped-def]
+    """Turn samples into cubic B-spline coefficients along the first axis of (length, inner).
+
+    In place, float32, mirror boundary about the outer samples.
+    """
+    length, inner = block.shape
+    if length == 1:
+        return
+    first = np.empty(inner, np.float32)
+    start_line(block, first)
+    for i in range(inner):
+        block[0, i] = first[i]
+    for n in range(1, length):
+        line = block[n]
+        previous = block[n - 1]
+        for i in range(inner):
+            line[i] = GAIN * line[i] + POLE * previous[i]
+    last = block[length - 1]
+    before = block[length - 2]
+    for i in range(inner):
+        last[i] = END * (last[i] + POLE * before[i])
+    for n in range(length - 2, -1, -1):
+        line = block[n]
+        following = block[n + 1]
+        for i in range(inner):
+            line[i] = POLE * (following[i] - line[i])
+
+
+@kernel
+def prefilter_rows(volume, pad, length):  # type: ignore[no-untyped-def]
+    """The same along the rows of (rows, pad + length + pad), sixteen rows at a time."""
+    if length == 1:
+        return
+    group = 16
+    block = np.empty((length, group), np.float32)
+    rows = volume.shape[0]
+    for start in range(0, rows, group):
+        count = min(group, rows - start)
+        for g in range(count):
+            row = volume[start + g]
+            for n in range(length):
+                block[n, g] = row[pad + n]
+        for g in range(count, group):
+            for n in range(length):
+                block[n, g] = np.float32(0.0)
+        prefilter_lines(block)
+        for g in range(count):
+            row = volume[start + g]
+            for n in range(length):
+                row[pad + n] = block[n, g]
+
+
+@kernel
+def start_line(block, first):  # type: ignore[no-untyped-def]
+    """Write the causal filter's first values: the mirrored geometric series, cut at 1e-8.
+
+    The mirror image of sample n lies at 2 (length - 1) - n; short lines repeat their period.
+    """
+    length, inner = block.shape
+    for i in range(inner):
+        first[i] = GAIN * block[0, i]
+    power = POLE
+    period = 2 * (length - 1)
+    for n in range(1, HORIZON):
+        at = n % period
+        at = min(at, period - at)
+        line = block[at]
+        for i in range(inner):
+            first[i] += power * (GAIN * line[i])
+        power *= POLE
+
+
+@kernel
+def mirror_borders(volume, pad):  # type: ignore[no-untyped-def]
+    """Fill a frame of `pad` (z, y, x) voxels around (z, y, x) by mirroring about the outer samples."""
+    nz, ny, nx = volume.shape
+    pz, py, px = pad
+    for z in range(pz, nz - pz):
+        for y in range(py, ny - py):
+            row = volume[z, y]
+            for i in range(px):
+                row[px - 1 - i] = row[px + mirrored(i + 1, nx - 2 * px)]
+                row[nx - px + i] = row[px + mirrored(nx - 2 * px + i, nx - 2 * px)]
+        for i in range(py):
+            volume[z, py - 1 - i] = volume[z, py + mirrored(i + 1, ny - 2 * py)]
+            volume[z, ny - py + i] = volume[z, py + mirrored(ny - 2 * py + i, ny - 2 * py)]
+    for i in range(pz):
+        volume[pz - 1 - i] = volume[pz + mirrored(i + 1, nz - 2 * pz)]
+        volume[nz - pz + i] = volume[pz + mirrored(nz - 2 * pz + i, nz - 2 * pz)]
+
+
+@kernel
+def mirrored(index, size):  # type: ignore[no-untyped-def]
+    """An index beyond the end (or counted before the start) as the sample it mirrors."""
+    if size == 1:
+        return 0
+    period = 2 * (size - 1)
+    at = index % period
+    return min(at, period - at)

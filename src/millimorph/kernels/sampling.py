@@ -1,0 +1,172 @@
+"""Reading source voxels at the coordinates of a block: nearest, linear, cubic, label-linear.
+
+`source` is the flattened source; `base`, the weights and `inside` come from `coordinates`; `steps`
+(uint64: along y and z) lead from a voxel to its upper neighbours and are 0 on axes of one voxel.
+Unsigned indices spare the wrap-around test that signed ones would cost at every load.
+"""
+
+import numpy as np
+
+from millimorph.kernels._jit import kernel
+
+ONE = np.uint64(1)
+
+
+@kernel
+def linear(source, base, wx, wy, wz, inside, steps, fill, out):  # type: ignore[no-untyped-def]
+    """Trilinear interpolation in float32: along z and y in pairs, along x last."""
+    step_y, step_z = steps[0], steps[1]
+    for i in range(len(out)):
+        b = np.uint64(base[i])
+        b1 = b + step_y
+        b2 = b + step_z
+        b3 = b2 + step_y
+        u, v, w = wx[i], wy[i], wz[i]
+        a0 = np.float32(source[b])
+        a1 = np.float32(source[b + ONE])
+        c0 = np.float32(source[b1])
+        c1 = np.float32(source[b1 + ONE])
+        d0 = np.float32(source[b2])
+        d1 = np.float32(source[b2 + ONE])
+        e0 = np.float32(source[b3])
+        e1 = np.float32(source[b3 + ONE])
+        p0 = a0 + w * (d0 - a0)
+        p1 = a1 + w * (d1 - a1)
+        q0 = c0 + w * (e0 - c0)
+        q1 = c1 + w * (e1 - c1)
+        r0 = p0 + v * (q0 - p0)
+        r1 = p1 + v * (q1 - p1)
+        value = r0 + u * (r1 - r0)
+        out[i] = value if inside[i] else fill
+
+
+@kernel
+def bilinear(source, base, wx, wy, inside, step_y, fill, out):  # type: ignore[no-untyped-def]
+    """Linear interpolation of a source of one slice, in float32."""
+    for i in range(len(out)):
+        b = np.uint64(base[i])
+        b1 = b + step_y
+        u, v = wx[i], wy[i]
+        a0 = np.float32(source[b])
+        a1 = np.float32(source[b + ONE])
+        c0 = np.float32(source[b1])
+        c1 = np.float32(source[b1 + ONE])
+        r0 = a0 + v * (c0 - a0)
+        r1 = a1 + v * (c1 - a1)
+        value = r0 + u * (r1 - r0)
+        out[i] = value if inside[i] else fill
+
+
+@kernel
+def nearest(source, base, wx, wy, wz, inside, steps, fill, out):  # type: ignore[no-untyped-def]
+    """The voxel at floor(index + 0.5), in the source's own type."""
+    half = np.float32(0.5)
+    step_y, step_z = steps[0], steps[1]
+    for i in range(len(out)):
+        b = np.uint64(base[i])
+        b += ONE if wx[i] >= half else np.uint64(0)
+        b += step_y if wy[i] >= half else np.uint64(0)
+        b += step_z if wz[i] >= half else np.uint64(0)
+        out[i] = source[b] if inside[i] else fill
+
+
+@kernel
+def label_linear(source, base, wx, wy, wz, inside, steps, fill, out):  # type: ignore[no-untyped-def]
+    """The label whose trilinear weights sum highest; of equal sums the lower label."""
+    one = np.float32(1.0)
+    step_y, step_z = steps[0], steps[1]
+    labels = np.empty(8, source.dtype)
+    weights = np.empty(8, np.float32)
+    for i in range(len(out)):
+        if not inside[i]:
+            out[i] = fill
+            continue
+        b = np.uint64(base[i])
+        at = (b, b + step_y, b + step_z, b + step_z + step_y)
+        first = source[b]
+        same = True
+        for pair in range(4):
+            labels[2 * pair] = source[at[pair]]
+            labels[2 * pair + 1] = source[at[pair] + ONE]
+            same &= (labels[2 * pair] == first) & (labels[2 * pair + 1] == first)
+        if same:
+            out[i] = first
+            continue
+        u, v, w = wx[i], wy[i], wz[i]
+        for n in range(8):
+            along_x = u if n & 1 else one - u
+            along_y = v if n & 2 else one - v
+            along_z = w if n & 4 else one - w
+            weights[n] = along_x * along_y * along_z
+        best = first
+        highest = np.float32(-1.0)
+        for n in range(8):
+            total = np.float32(0.0)
+            for other in range(8):
+                if labels[other] == labels[n]:
+                    total += weights[other]
+            if total > highest or (total == highest and labels[n] < best):
+                highest = total
+                best = labels[n]
+        out[i] = best
+
+
+@kernel
+def cubic_weights(t):  # type: ignore[no-untyped-def]
+    """The four cubic B-spline weights at the fraction t, in float32."""
+    one = np.float32(1.0)
+    sixth = np.float32(1.0 / 6.0)
+    half = np.float32(0.5)
+    third2 = np.float32(2.0 / 3.0)
+    s = one - t
+    return (
+        s * s * s * sixth,
+        third2 - t * t * (one - half * t),
+        third2 - s * s * (one - half * s),
+        t * t * t * sixth,
+    )
+
+
+@kernel
+def cubic(coefficients, base, wx, wy, wz, inside, steps, slices, fill, out):  # type: ignore[no-untyped-def]
+    """Cubic B-spline from coefficients that are extended by mirroring; `base` is the first tap."""
+    step_y, step_z = steps[0], steps[1]
+    for i in range(len(out)):
+        if not inside[i]:
+            out[i] = fill
+            continue
+        x0, x1, x2, x3 = cubic_weights(wx[i])
+        along_y = cubic_weights(wy[i])
+        along_z = cubic_weights(wz[i])
+        r0, r1, r2, r3 = (np.float32(0.0), np.float32(0.0), np.float32(0.0), np.float32(0.0))
+        plane = np.uint64(base[i])
+        for c in range(slices):
+            at = plane
+            wc = along_z[c] if slices > 1 else np.float32(1.0)
+            for b in range(4):
+                weight = wc * along_y[b]
+                r0 += weight * coefficients[at]
+                r1 += weight * coefficients[at + np.uint64(1)]
+                r2 += weight * coefficients[at + np.uint64(2)]
+                r3 += weight * coefficients[at + np.uint64(3)]
+                at += step_y
+            plane += step_z
+        out[i] = x0 * r0 + x1 * r1 + x2 * r2 + x3 * r3
+
+
+@kernel
+def round_to_integer(values, low, high, out):  # type: ignore[no-untyped-def]
+    """Round float32 values to the nearest integer (halves to even), saturating at [low, high]."""
+    for i in range(len(out)):
+        out[i] = min(max(np.rint(values[i]), low), high)
+
+
+@kernel
+def swap_values(values, one, other):  # type: ignore[no-untyped-def]
+    """Exchange two values in place."""
+    for i in range(len(values)):
+        value = values[i]
+        if value == one:
+            values[i] = other
+        elif value == other:
+            values[i] = one

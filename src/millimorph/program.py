@@ -1,0 +1,170 @@
+"""What will be done to the voxels of a case: a Program is a list of stages, each one traversal.
+
+A program holds no voxel and decides nothing at run time. Its text lists the stages, how often
+memory is passed over, and how many bytes that moves.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, assert_never
+
+from millimorph.errors import CompileError
+from millimorph.geometry import ImageGrid
+from millimorph.recipe import Recipe
+from millimorph.transforms import CompositeTransform, Transform
+
+Interpolation = Literal["nearest", "linear", "cubic", "label_linear"]
+Fill = float | Literal["background", "minimum", "edge"]
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """One array of the case and how it is read.
+
+    `smoothing_mm` is the standard deviation, per source axis, of the Gaussian that precedes
+    downsampling; `swaps` are pairs of labels that change places; `nan` replaces NaN (None: error).
+    """
+
+    role: Literal["images", "labels"]
+    name: str
+    interpolation: Interpolation
+    fill: Fill
+    dtype: str
+    channels: int = 1
+    smoothing_mm: tuple[float, ...] | None = None
+    swaps: tuple[tuple[int, int], ...] = ()
+    nan: float | None = None
+
+
+@dataclass(frozen=True)
+class LatticeCopy:
+    """A map of target to source voxels without interpolation.
+
+    Source index along axis `k` = `signs[k]` * target index along axis `axes[k]` + `offsets[k]`;
+    all in x, y, z order.
+    """
+
+    axes: tuple[int, ...]
+    signs: tuple[int, ...]
+    offsets: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Resample:
+    """Pull the samples, which share the source grid, onto the target grid in one traversal."""
+
+    samples: tuple[Sampled, ...]
+    source: ImageGrid
+    target: ImageGrid
+    source_from_target: Transform
+    copy: LatticeCopy | None = None
+
+
+@dataclass(frozen=True)
+class MovePoints:
+    """Push landmarks and boxes with the inverse of the map, then rename the mirrored ones."""
+
+    landmarks: tuple[str, ...]
+    boxes: tuple[str, ...]
+    source_from_target: Transform
+    renames: tuple[tuple[str, str], ...] = ()
+
+
+Stage = Resample | MovePoints
+
+
+@dataclass(frozen=True)
+class Program:
+    """The stages that turn a case into the sample a recipe describes."""
+
+    recipe: Recipe
+    stages: tuple[Stage, ...]
+
+    def _resample_of(self, name: str) -> Resample:
+        names: list[str] = []
+        for stage in self.stages:
+            if isinstance(stage, Resample):
+                found = [sample.name for sample in stage.samples]
+                if name in found:
+                    return stage
+                names += found
+        raise CompileError(f'the program samples no "{name}"; it has {", ".join(names) or "nothing"}')
+
+    def source_from_target(self, name: str) -> Transform:
+        """The whole spatial part for one image or label map: a target point to its source point."""
+        return self._resample_of(name).source_from_target
+
+    def target(self, name: str) -> ImageGrid:
+        """The grid on which the named image or label map will lie."""
+        return self._resample_of(name).target
+
+    def __str__(self) -> str:
+        recipe = self.recipe
+        lines = [f"program for {recipe.case}, sample {recipe.index} (recipe {recipe.digest[:12]})"]
+        passes, total = 0, 0
+        for number, stage in enumerate(self.stages, start=1):
+            lines += [f"{number}. {text}" if i == 0 else f"   {text}" for i, text in enumerate(_text(stage))]
+            if isinstance(stage, Resample):
+                stage_passes, moved = _cost(stage)
+                passes += stage_passes
+                total += moved
+        lines.append(f"{passes} passes over memory, {_megabytes(total)} read and written")
+        return "\n".join(lines)
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:.1f} MB"
+
+
+def _cost(stage: Resample) -> tuple[int, int]:
+    """Passes over memory and bytes read and written, smoothing of a source included."""
+    passes, moved = 1, 0
+    for sample in stage.samples:
+        item = int(sample.dtype.lstrip("uintfloa") or 8) // 8
+        moved += sample.channels * item * (stage.source.voxel_count + stage.target.voxel_count)
+        if sample.smoothing_mm is not None:
+            axes = sum(sd > 0 for sd in sample.smoothing_mm)
+            passes += axes
+            moved += axes * 2 * 4 * sample.channels * stage.source.voxel_count
+        if sample.interpolation == "cubic":
+            passes += stage.source.dimension
+            moved += stage.source.dimension * 2 * 4 * sample.channels * stage.source.voxel_count
+    return passes, moved
+
+
+def _text(stage: Stage) -> list[str]:
+    match stage:
+        case Resample():
+            verb = "copy" if stage.copy is not None else "resample"
+            lines = [f"{verb} {_size(stage.source)} -> {_size(stage.target)}"]
+            if stage.copy is None:
+                lines += [f"  map: {part!r}" for part in _parts(stage.source_from_target)]
+            for sample in stage.samples:
+                lines.append("  " + _sample_text(sample, copied=stage.copy is not None))
+            return lines
+        case MovePoints():
+            names = ", ".join((*stage.landmarks, *stage.boxes))
+            return [f"move points: {names}"]
+        case _:
+            assert_never(stage)
+
+
+def _parts(transform: Transform) -> tuple[Transform, ...]:
+    return transform.parts if isinstance(transform, CompositeTransform) else (transform,)
+
+
+def _sample_text(sample: Sampled, *, copied: bool) -> str:
+    how = "exact copy" if copied else sample.interpolation
+    text = f"{sample.name}: {sample.dtype}"
+    if sample.channels > 1:
+        text += f" x {sample.channels}"
+    text += f", {how}, fill {sample.fill}"
+    if sample.smoothing_mm is not None:
+        text += ", smoothed first by " + " x ".join(f"{sd:.3g}" for sd in sample.smoothing_mm) + " mm"
+    if sample.swaps:
+        text += ", labels swapped " + ", ".join(f"{a}<->{b}" for a, b in sample.swaps)
+    return text
+
+
+def _size(grid: ImageGrid) -> str:
+    size = "x".join(str(n) for n in grid.size)
+    return f"{size} at " + "x".join(f"{s:.4g}" for s in grid.spacing_mm) + " mm"
