@@ -139,6 +139,25 @@ def test_background_is_the_median_below_otsu_and_the_default(backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("interpolation", ["linear", "nearest", "cubic"])
+@pytest.mark.parametrize(
+    ("dtype", "fill"),
+    [("float64", 0.1), ("float64", -1e300), ("int32", 2**24 + 1), ("int32", 2**31 - 1)],
+)
+def test_a_fill_that_float32_cannot_hold_is_kept(backend, interpolation, dtype, fill):
+    """Outside is exactly the fill value, whatever the arithmetic inside."""
+    result = sampled_at(
+        [10, 20, 40],
+        [-4.25, 0.25],
+        fill=fill,
+        interpolation=interpolation,
+        backend=backend,
+        dtype=dtype,
+    )
+    assert result[0] == fill
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_labels_are_filled_with_zero_unless_declared(backend):
     source = mm.LabelMap(np.array([[4, 4]], dtype=np.uint8), mm.ImageGrid((2, 1)))
     onto = mm.ImageGrid((1, 1), origin_mm=(9.0, 0.0))
