@@ -1,0 +1,209 @@
+"""Writing NIfTI files: one affine as sform and qform, integers kept, the same bytes each time.
+
+Little-endian NIfTI-1, codes 1 (scanner), units mm and s, no scaling, no text; gzip at level 1
+without a time or a name. Where NIfTI-1 cannot hold the image (more than 32767 voxels on an axis, or
+float32 moves a corner by more than 1e-3 voxel) NIfTI-2 is written, with a warning. The decoded
+content is the promise; compressed bytes are equal only with the same zlib.
+"""
+
+import warnings
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from millimorph.errors import MillimorphWarning, OutputError
+from millimorph.geometry import ImageGrid
+from millimorph.images import LabelMap, ScalarImage
+from millimorph.io import nifti_header, orientation
+from millimorph.io.atomic import replacing
+from millimorph.kernels import smallmatrix
+
+CORNER_VOXELS = 1e-3
+
+_CODES = {np.dtype(name).name: code for code, name in nifti_header.DTYPES.items()}
+_NIFTI1_MAX = 32767
+_CHUNK = 1 << 22
+_LEVEL = 1
+_MM_AND_SECONDS, _MM = 10, 2
+_SCANNER = 1
+
+
+def write_nifti(image: ScalarImage | LabelMap, path: Path) -> None:
+    """Write an image or label map to .nii or .nii.gz, atomically; type, channels and frames stay.
+
+    Raises OutputError if it cannot be written, or would not come back in its place.
+    """
+    leading = image.array.ndim > image.dimension
+    if image.frames is not None and image.dimension == 2:  # noqa: PLR2004  2D
+        raise OutputError(
+            f"cannot write {path}: NIfTI has no 2D time series; write the frames as single images"
+        )
+    sizes = [*image.grid.size, *[1] * (3 - image.dimension)]
+    if image.frames is not None:
+        sizes += [image.channels]
+    elif leading:
+        sizes += [1, image.channels]
+    elif image.dimension == 2:  # noqa: PLR2004  2D
+        sizes = list(image.grid.size)
+    header = _header_for(image, sizes, path)
+    if image.frames is not None:
+        header["pixdim"][4] = image.frames.spacing_s
+        header["toffset"] = image.frames.origin_s
+        header["xyzt_units"] = _MM_AND_SECONDS
+    elif leading:
+        flat = image.dimension == 2  # noqa: PLR2004  2D
+        header["intent_code"] = nifti_header.VECTOR
+        header["intent_name"] = nifti_header.CHANNELS_2D if flat else nifti_header.CHANNELS_3D
+    _write(header, image.array, path)
+
+
+def write_nifti_vectors(field: NDArray[np.float64], grid: ImageGrid, path: Path) -> None:
+    """Write a displacement field (d, z, y, x) in LPS mm with intent 1007, as ITK and ANTs do.
+
+    Raises OutputError.
+    """
+    image = ScalarImage(field, grid)
+    sizes = [*grid.size, *[1] * (3 - grid.dimension), 1, grid.dimension]
+    header = _header_for(image, sizes, path)
+    header["intent_code"] = nifti_header.VECTOR
+    _write(header, field, path)
+
+
+def _header_for(image: ScalarImage | LabelMap, sizes: list[int], path: Path) -> NDArray[Any]:
+    """Return a NIfTI-1 header that places the image exactly enough, else a NIfTI-2 one."""
+    if max(sizes) <= _NIFTI1_MAX:
+        header = _header(image, sizes, version=1)
+        moved = _corner_error(header, image.grid, path)
+        if moved <= CORNER_VOXELS:
+            return header
+        reason = f"float32 would move a corner by {moved:.2g} voxel"
+    else:
+        reason = f"an axis has more than {_NIFTI1_MAX} voxels"
+    header = _header(image, sizes, version=2)
+    moved = _corner_error(header, image.grid, path)
+    if moved > CORNER_VOXELS:
+        raise OutputError(
+            f"cannot write {path}: NIfTI would move a corner of the image by {moved:.2g} voxel; "
+            f"write .mha instead"
+        )
+    warnings.warn(
+        f"{path}: written as NIfTI-2, because in NIfTI-1 {reason}; programs built on ITK do not "
+        f"read it, write .mha for them",
+        MillimorphWarning,
+        stacklevel=2,
+    )
+    return header
+
+
+def _header(image: ScalarImage | LabelMap, sizes: list[int], version: int) -> NDArray[Any]:
+    from nibabel import nifti1, nifti2
+
+    dtype = nifti1.header_dtype if version == 1 else nifti2.header_dtype
+    header: NDArray[Any] = np.zeros((), dtype=dtype.newbyteorder("<"))
+    header["sizeof_hdr"] = dtype.itemsize
+    if version == 1:
+        header["regular"] = b"r"
+        header["magic"] = b"n+1"
+    else:
+        header["magic"] = b"n+2"
+        header["eol_check"] = (13, 10, 26, 10)
+    header["dim"] = [len(sizes), *sizes, *[1] * (7 - len(sizes))]
+    header["datatype"] = _CODES[image.dtype.name]
+    header["bitpix"] = 8 * image.dtype.itemsize
+    header["vox_offset"] = dtype.itemsize + 4
+    header["scl_slope"] = 1
+    header["xyzt_units"] = _MM
+    _place(header, image.grid)
+    return header
+
+
+def _place(header: NDArray[Any], grid: ImageGrid) -> None:
+    """Write the grid as sform, and as the qform of the nearest rotation, both with code 1."""
+    d = grid.dimension
+    affine = np.eye(4)
+    affine[:d, :d] = grid.direction * np.array(grid.spacing_mm)
+    affine[:d, 3] = grid.origin_mm
+    affine[:2] *= -1.0
+    affine += 0.0  # no negative zeros in files
+    spacing = np.ones(3)
+    spacing[:d] = grid.spacing_mm
+    rotation = smallmatrix.polar_rotation(affine[:3, :3] / spacing)
+    handed = 1.0 if float(smallmatrix.determinant(rotation)) > 0 else -1.0
+    rotation[:, 2] *= handed
+    header["pixdim"] = [handed, *spacing, 1.0, 1.0, 1.0, 1.0]
+    header["qform_code"] = header["sform_code"] = _SCANNER
+    for letter, value in zip("bcd", _quaternion(rotation), strict=True):
+        header[f"quatern_{letter}"] = value
+    for letter, row in zip("xyz", affine, strict=False):
+        header[f"qoffset_{letter}"] = row[3]
+        header[f"srow_{letter}"] = row
+
+
+def _quaternion(rotation: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return b, c, d of a rotation's unit quaternion with a >= 0, from its largest component."""
+    r = rotation
+    squares = np.array(
+        [
+            1.0 + r[0, 0] + r[1, 1] + r[2, 2],
+            1.0 + r[0, 0] - r[1, 1] - r[2, 2],
+            1.0 - r[0, 0] + r[1, 1] - r[2, 2],
+            1.0 - r[0, 0] - r[1, 1] + r[2, 2],
+        ]
+    )
+    rows = np.array(
+        [
+            [squares[0], r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]],
+            [r[2, 1] - r[1, 2], squares[1], r[0, 1] + r[1, 0], r[0, 2] + r[2, 0]],
+            [r[0, 2] - r[2, 0], r[0, 1] + r[1, 0], squares[2], r[1, 2] + r[2, 1]],
+            [r[1, 0] - r[0, 1], r[0, 2] + r[2, 0], r[1, 2] + r[2, 1], squares[3]],
+        ]
+    )
+    largest = int(np.argmax(squares))
+    quaternion = rows[largest] / (2.0 * np.sqrt(squares[largest]))
+    if quaternion[0] < 0:
+        quaternion = -quaternion
+    return float(quaternion[1]), float(quaternion[2]), float(quaternion[3])
+
+
+def _corner_error(header: NDArray[Any], grid: ImageGrid, path: Path) -> float:
+    """Return how far the header as it is read back moves a corner, in voxels."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MillimorphWarning)
+        back = nifti_header.parse_header(header.tobytes(), path).grid
+    return orientation.largest_distance(
+        grid.indices(back.corner_points_mm), grid.indices(grid.corner_points_mm)
+    )
+
+
+def _write(header: NDArray[Any], array: NDArray[Any], path: Path) -> None:
+    compressed = path.name.lower().endswith(".gz")
+    with replacing(path, ".nii.gz" if compressed else ".nii") as temporary:
+        written = 0
+        with temporary.open("xb") as file:
+            for piece in _stream(header, array, compressed):
+                written += file.write(piece)
+        held = temporary.stat().st_size
+        if held != written:
+            raise OutputError(f"cannot write {path}: {written} bytes written, {held} on the disk")
+
+
+def _stream(
+    header: NDArray[Any], array: NDArray[Any], compressed: bool
+) -> Iterator[bytes | memoryview]:
+    """Yield the file's bytes in pieces."""
+    little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    voxels = np.ascontiguousarray(little).reshape(-1).view(np.uint8)
+    head = header.tobytes() + b"\0" * 4
+    pieces = (voxels[start : start + _CHUNK].data for start in range(0, len(voxels), _CHUNK))
+    if not compressed:
+        yield head
+        yield from pieces
+        return
+    stream = zlib.compressobj(_LEVEL, zlib.DEFLATED, 31)
+    yield stream.compress(head)
+    yield from (stream.compress(piece) for piece in pieces)
+    yield stream.flush()
