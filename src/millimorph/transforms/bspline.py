@@ -62,7 +62,9 @@ class BSplineTransform(PointMap):
         mapped = points.copy()
         for first in range(0, len(points), BLOCK_POINTS):
             block = slice(first, first + BLOCK_POINTS)
-            mapped[block] += self._displacements(points[block])
+            inside, starts, fractions = self._cells(points[block])
+            (displacements,) = self._contract(starts, [[spline_weights(t) for t in fractions]])
+            mapped[block][inside] += displacements.T
         return mapped
 
     def jacobians(self, points_mm: npt.ArrayLike) -> FloatArray:
@@ -75,9 +77,9 @@ class BSplineTransform(PointMap):
             inside, starts, fractions = self._cells(points[block])
             values = [spline_weights(t) for t in fractions]
             slopes = [spline_slopes(t) for t in fractions]
-            for axis in range(d):
-                weights = [slopes[k] if k == axis else values[k] for k in range(d)]
-                by_index[block][inside, :, axis] = self._contract(starts, weights)
+            along = [[slopes[k] if k == axis else values[k] for k in range(d)] for axis in range(d)]
+            for axis, derivative in enumerate(self._contract(starts, along)):
+                by_index[block][inside, :, axis] = derivative.T
         gradients = smallmatrix.matmul(by_index, self.grid.index_from_world[:d, :d])
         return gradients + np.eye(d)
 
@@ -132,13 +134,6 @@ class BSplineTransform(PointMap):
             rows.append(row)
         return float(np.min(_determinant(rows)))
 
-    def _displacements(self, points: FloatArray) -> FloatArray:
-        inside, starts, fractions = self._cells(points)
-        displacements = np.zeros_like(points)
-        weights = [spline_weights(t) for t in fractions]
-        displacements[inside] = self._contract(starts, weights)
-        return displacements
-
     def _cells(
         self, points: FloatArray
     ) -> tuple[npt.NDArray[np.bool_], list[npt.NDArray[np.intp]], list[FloatArray]]:
@@ -155,29 +150,41 @@ class BSplineTransform(PointMap):
         return inside, starts, fractions
 
     def _contract(
-        self, starts: list[npt.NDArray[np.intp]], weights: list[list[FloatArray]]
-    ) -> FloatArray:
-        """Sums (n, d) over the taps of weight times coefficient, x innermost."""
-        d = self.dimension
-        flat = self.coefficients.reshape(d, -1)
+        self, starts: list[npt.NDArray[np.intp]], products: list[list[list[FloatArray]]]
+    ) -> list[FloatArray]:
+        """Sums (d, n) over the taps of weight times coefficient, x innermost.
+
+        Each product has one list of tap weights per axis; a line of coefficients is fetched once
+        for all of them, and contracted once for each different list along x.
+        """
+        flat = self.coefficients.reshape(self.dimension, -1)
         strides = [1]
         for n in self.grid.size[:-1]:
             strides.append(strides[-1] * n)
         base = starts[0].copy()
         for start, stride in zip(starts[1:], strides[1:], strict=True):
             base += start * stride
-        total = np.zeros((d, len(base)))
-        for taps in product(range(TAPS), repeat=d - 1):
-            outer = weights[-1][taps[0]]
-            offset = taps[0] * strides[-1]
-            for position, tap in enumerate(taps[1:], start=1):
-                outer = outer * weights[-1 - position][tap]
-                offset += tap * strides[-1 - position]
-            line = weights[0][0] * flat[:, base + offset]
-            for tap in range(1, TAPS):
-                line += weights[0][tap] * flat[:, base + (offset + tap)]
-            total += outer * line
-        return np.ascontiguousarray(total.T)
+        totals = [np.zeros((self.dimension, len(base))) for _ in products]
+        for taps in product(range(TAPS), repeat=self.dimension - 1):
+            offset = sum(tap * stride for tap, stride in zip(taps, strides[:0:-1], strict=True))
+            row = [flat.take(base + (offset + tap), axis=1, mode="clip") for tap in range(TAPS)]
+            lines: dict[int, FloatArray] = {}
+            for k, weights in enumerate(products):
+                if id(weights[0]) not in lines:
+                    lines[id(weights[0])] = _weighted(row, weights[0])
+                outer = weights[-1][taps[0]]
+                for axis, tap in zip(range(self.dimension - 2, 0, -1), taps[1:], strict=True):
+                    outer = outer * weights[axis][tap]
+                totals[k] += outer * lines[id(weights[0])]
+        return totals
+
+
+def _weighted(row: list[FloatArray], weights: list[FloatArray]) -> FloatArray:
+    """The sum of four arrays (d, n) times four weights (n,), from the first on."""
+    total = weights[0] * row[0]
+    for weight, values in zip(weights[1:], row[1:], strict=True):
+        total += weight * values
+    return total
 
 
 def spline_weights(fraction: FloatArray) -> list[FloatArray]:

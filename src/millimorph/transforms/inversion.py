@@ -36,24 +36,27 @@ def newton_inverse(
     displacement away, back along their displacement first and then along each axis.
     """
     points, misses = _descend(map_points, jacobians, targets, start, tolerance_mm)
-    for offset in _restarts(targets - map_points(targets)):
+    for restart in range(2 * targets.shape[1] + 1):
         stalled = np.flatnonzero(~(misses <= tolerance_mm))
         if stalled.size == 0:
             break
         wanted = targets[stalled]
-        again, missed = _descend(
-            map_points, jacobians, wanted, wanted + offset[stalled], tolerance_mm
-        )
+        first = _restart(restart, wanted, wanted - map_points(wanted))
+        again, missed = _descend(map_points, jacobians, wanted, first, tolerance_mm)
         better = missed < misses[stalled]
         points[stalled[better]] = again[better]
         misses[stalled[better]] = missed[better]
     return points, misses
 
 
-def _restarts(back: FloatArray) -> list[FloatArray]:
-    reach = lengths(back)[:, np.newaxis]
-    axes = np.eye(back.shape[1])
-    return [back, *(sign * reach * axis for axis in axes for sign in (1.0, -1.0))]
+def _restart(number: int, targets: FloatArray, back: FloatArray) -> FloatArray:
+    """Other places to start from, one displacement away from the targets."""
+    if number == 0:
+        return targets + back
+    axis, side = divmod(number - 1, 2)
+    start = targets.copy()
+    start[:, axis] += lengths(back) if side == 0 else -lengths(back)
+    return start
 
 
 def _descend(

@@ -5,7 +5,6 @@ set: a composition of maps and a sampled map are maps, so those two classes live
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, cast, final
 
@@ -201,13 +200,10 @@ class CompositeTransform(PointMap):
         residual = 0.0
         for k, part in enumerate(self.parts):
             region = part.own_domain()
-            if region is None:
-                continue
-            outer = CompositeTransform(self.parts[:k]) if k else None
-            for points in _check_points(_spanning_grid(region, _START_NODES)):
-                places = points if outer is None else outer.map_points(points)
-                back = self.map_points(inverse.map_points(places))
-                residual = max(residual, float(np.max(lengths(back - places))))
+            if region is not None:
+                nodes = _spanning_grid(region, _START_NODES)
+                for grid in (nodes, _cell_middles(nodes)):
+                    residual = max(residual, measured_residual(self, inverse, grid, self.parts[:k]))
         return ApproximateInverse(inverse, residual)
 
 
@@ -292,10 +288,21 @@ def sampled_inverse(
     return best
 
 
-def measured_residual(transform: "Transform", inverse: "Transform", grid: ImageGrid) -> float:
-    """Largest distance of `transform` after `inverse` from doing nothing, over a grid."""
+def measured_residual(
+    transform: "Transform",
+    inverse: "Transform",
+    grid: ImageGrid,
+    placed_by: tuple["Transform", ...] = (),
+) -> float:
+    """Largest distance of `transform` after `inverse` from doing nothing, at a grid's voxels.
+
+    The voxels are first moved by the maps `placed_by`, listed outermost first.
+    """
     worst = 0.0
-    for points in _check_points(grid):
+    for _, voxels in sampling.point_blocks(grid):
+        points = voxels
+        for part in reversed(placed_by):
+            points = part.map_points(points)
         back = transform.map_points(inverse.map_points(points))
         worst = max(worst, float(np.max(lengths(back - points))))
     return worst
@@ -306,24 +313,24 @@ def _inverse_on(
 ) -> ApproximateInverse:
     """The inverse at the nodes of one grid, as a field with its residual."""
     flat = np.empty((grid.dimension, grid.voxel_count))
+    worst = 0.0
     for block, targets in sampling.point_blocks(grid):
         start = None if coarser is None else coarser.map_points(targets)
-        points, _ = transform.nearest_inverse(targets, 0.01 * tolerance_mm, start)
+        points, misses = transform.nearest_inverse(targets, 0.01 * tolerance_mm, start)
         flat[:, block] = (points - targets).T
+        worst = max(worst, float(np.max(misses)))
     flat.setflags(write=False)
     field = DisplacementFieldTransform(grid, flat.reshape(grid.dimension, *grid.shape))
-    return ApproximateInverse(field, measured_residual(transform, field, grid))
+    between = measured_residual(transform, field, _cell_middles(grid))
+    return ApproximateInverse(field, max(worst, between))
 
 
-def _check_points(grid: ImageGrid) -> Iterator[FloatArray]:
-    """Blocks of the nodes of a grid and of the middles of its cells."""
+def _cell_middles(grid: ImageGrid) -> ImageGrid:
+    """The grid of the middles between the voxels of a grid, where interpolation errs most."""
     cells = [max(1, n - 1) for n in grid.size]
     middle = [0.5 if n > 1 else 0.0 for n in grid.size]
     origin = grid.points_mm([middle])[0].tolist()
-    middles = ImageGrid(cells, grid.spacing_mm, origin, grid.direction)
-    for part in (grid, middles):
-        for _, points in sampling.point_blocks(part):
-            yield points
+    return ImageGrid(cells, grid.spacing_mm, origin, grid.direction)
 
 
 def _spanning_grid(domain: ImageGrid, nodes: int) -> ImageGrid:

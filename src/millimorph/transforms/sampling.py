@@ -15,7 +15,7 @@ from millimorph.errors import TransformError
 from millimorph.geometry import FloatArray, ImageGrid
 from millimorph.kernels import smallmatrix
 
-BLOCK_POINTS = 1 << 16
+BLOCK_POINTS = 1 << 13
 _HALF = 0.5
 
 
@@ -68,32 +68,36 @@ def point_blocks(grid: ImageGrid) -> Iterator[tuple[slice, FloatArray]]:
 
 def linear_values(grid: ImageGrid, field: FloatArray, points: FloatArray) -> FloatArray:
     """Vectors (n, d) of a field at points (n, d)."""
-    inside, corners, fractions = _cells(grid, points)
-    flat = field.reshape(field.shape[0], -1)
-    total = np.zeros((int(np.count_nonzero(inside)), field.shape[0]))
-    for corner in product((0, 1), repeat=grid.dimension):
-        weight = _corner_weight(corner, fractions, skipped=-1)
-        total += weight[:, np.newaxis] * flat[:, _offset(grid, corners, corner)].T
+    flat = field.reshape(grid.dimension, -1)
     values = np.zeros_like(points)
-    values[inside] = total
+    for first in range(0, len(points), BLOCK_POINTS):
+        block = slice(first, first + BLOCK_POINTS)
+        inside, neighbours, fractions = _cells(grid, points[block])
+        total = np.zeros((grid.dimension, len(fractions[0])))
+        for corner in product((0, 1), repeat=grid.dimension):
+            vectors = flat.take(_offset(grid, neighbours, corner), axis=1, mode="clip")
+            total += _corner_weight(corner, fractions, skipped=-1) * vectors
+        values[block][inside] = total.T
     return values
 
 
 def linear_gradients(grid: ImageGrid, field: FloatArray, points: FloatArray) -> FloatArray:
     """Derivatives (n, d, d) of a field's vectors (rows) along the world axes (columns)."""
-    inside, corners, fractions = _cells(grid, points)
     d = grid.dimension
     flat = field.reshape(d, -1)
-    total = np.zeros((int(np.count_nonzero(inside)), d, d))
-    for corner in product((0, 1), repeat=d):
-        vectors = flat[:, _offset(grid, corners, corner)].T
-        for axis in range(d):
-            weight = _corner_weight(corner, fractions, skipped=axis)
-            signed = weight if corner[axis] else -weight
-            total[:, :, axis] += signed[:, np.newaxis] * vectors
-    gradients = np.zeros((len(points), d, d))
-    gradients[inside] = smallmatrix.matmul(total, grid.index_from_world[:d, :d])
-    return gradients
+    by_index = np.zeros((len(points), d, d))
+    for first in range(0, len(points), BLOCK_POINTS):
+        block = slice(first, first + BLOCK_POINTS)
+        inside, neighbours, fractions = _cells(grid, points[block])
+        totals = [np.zeros((d, len(fractions[0]))) for _ in range(d)]
+        for corner in product((0, 1), repeat=d):
+            vectors = flat.take(_offset(grid, neighbours, corner), axis=1, mode="clip")
+            for axis in range(d):
+                weight = _corner_weight(corner, fractions, skipped=axis)
+                totals[axis] += (weight if corner[axis] else -weight) * vectors
+        for axis, total in enumerate(totals):
+            by_index[block][inside, :, axis] = total.T
+    return smallmatrix.matmul(by_index, grid.index_from_world[:d, :d])
 
 
 def _cells(
