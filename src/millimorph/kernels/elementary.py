@@ -2,16 +2,18 @@
 
 Only IEEE + - * /, sqrt, rint and exact changes of the exponent are used, in a fixed order, so the
 last bit depends neither on the CPU's features nor on the length of the array. Floats give floats,
-arrays give arrays of the same shape, and each element has the bits that it would have alone.
+arrays give arrays of the same shape, and each element has the bits that it would have alone: the
+branches are taken apart for floats and arrays, the arithmetic is shared.
 """
 
-from collections.abc import Callable
-from typing import overload
+import math
+from typing import TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
+Value = TypeVar("Value", float, FloatArray)
 
 # ln 2 and pi / 2 in parts whose leading ones have few enough bits that their products with the
 # integers of the range reduction are exact.
@@ -64,30 +66,20 @@ _TAIL = (
 )  # fmt: skip
 
 
-def _polynomial(coefficients: tuple[float, ...], x: FloatArray) -> FloatArray:
-    """Horner's rule, coefficients from the constant term up."""
-    total = np.full_like(x, coefficients[-1])
-    for coefficient in coefficients[-2::-1]:
-        total = total * x + coefficient
-    return total
-
-
-def _apply(
-    function: Callable[[FloatArray], FloatArray], x: float | FloatArray
-) -> float | FloatArray:
-    array = np.asarray(x, dtype=np.float64)
-    with np.errstate(all="ignore"):
-        result = function(np.atleast_1d(array)).reshape(array.shape)
-    return result if isinstance(x, np.ndarray) else float(result)
-
-
 @overload
 def exp(x: float) -> float: ...
 @overload
 def exp(x: FloatArray) -> FloatArray: ...
 def exp(x: float | FloatArray) -> float | FloatArray:
     """Exponential function within 1 unit in the last place; infinity above float64's range."""
-    return _apply(_exp, x)
+    if isinstance(x, np.ndarray):
+        return _exp_array(x)
+    if math.isnan(x):
+        return math.nan
+    if not _EXP_MIN <= x <= _EXP_MAX:
+        return math.inf if x > 0.0 else 0.0
+    power = round(x * _INVERSE_LN2)
+    return math.ldexp(_exp_reduced(float(x), float(power)), power)
 
 
 @overload
@@ -95,8 +87,15 @@ def log(x: float) -> float: ...
 @overload
 def log(x: FloatArray) -> FloatArray: ...
 def log(x: float | FloatArray) -> float | FloatArray:
-    """Natural logarithm, within 1 unit in the last place; -infinity at 0 and NaN below."""
-    return _apply(_log, x)
+    """Natural logarithm within 1 unit in the last place; -infinity at 0 and NaN below."""
+    if isinstance(x, np.ndarray):
+        return _log_array(x)
+    if not 0.0 < x < math.inf:
+        return -math.inf if x == 0.0 else math.inf if x > 0.0 else math.nan
+    mantissa, power = math.frexp(x)
+    if mantissa < _SQRT_HALF:
+        return _log_reduced(2.0 * mantissa, float(power) - 1.0)
+    return _log_reduced(mantissa, float(power))
 
 
 @overload
@@ -104,8 +103,10 @@ def sin(x: float) -> float: ...
 @overload
 def sin(x: FloatArray) -> FloatArray: ...
 def sin(x: float | FloatArray) -> float | FloatArray:
-    """Sine of x radians, within 1 unit in the last place for absolute x up to 1e6."""
-    return _apply(_sin, x)
+    """Sine of x radians within 1 unit in the last place, for absolute x up to 1e6."""
+    if isinstance(x, np.ndarray):
+        return _wave_array(x, 0)
+    return _wave(float(x), 0)
 
 
 @overload
@@ -113,8 +114,10 @@ def cos(x: float) -> float: ...
 @overload
 def cos(x: FloatArray) -> FloatArray: ...
 def cos(x: float | FloatArray) -> float | FloatArray:
-    """Cosine of x radians, within 1 unit in the last place for absolute x up to 1e6."""
-    return _apply(_cos, x)
+    """Cosine of x radians within 1 unit in the last place, for absolute x up to 1e6."""
+    if isinstance(x, np.ndarray):
+        return _wave_array(x, 1)
+    return _wave(float(x), 1)
 
 
 @overload
@@ -126,86 +129,127 @@ def normal_quantile(p: float | FloatArray) -> float | FloatArray:
 
     Infinite at 0 and 1, NaN outside [0, 1]. Source: Wichura 1988, algorithm AS 241.
     """
-    return _apply(_normal_quantile, p)
+    if isinstance(p, np.ndarray):
+        return _normal_quantile_array(p)
+    q = float(p) - 0.5
+    if abs(q) <= _CENTRE_HALF_WIDTH:
+        return _quantile_centre(q)
+    below = -log(min(float(p), 1.0 - p))
+    if not below < math.inf:
+        return math.nan if math.isnan(below) else math.copysign(math.inf, q)
+    depth = math.sqrt(below)
+    outer = _ratio(_SHOULDER, depth - 1.6) if depth <= _TAIL_START else _ratio(_TAIL, depth - 5.0)
+    return -outer if q < 0.0 else outer
 
 
-def _exp(x: FloatArray) -> FloatArray:
-    inside = np.where((x <= _EXP_MAX) & (x >= _EXP_MIN), x, 0.0)
-    power = np.rint(inside * _INVERSE_LN2)
-    high = inside - power * _LN2_HIGH
+def _polynomial(coefficients: tuple[float, ...], x: Value) -> Value:
+    """Horner's rule, two or more coefficients from the constant term up."""
+    total = coefficients[-1] * x + coefficients[-2]
+    for coefficient in coefficients[-3::-1]:
+        total = total * x + coefficient
+    return total
+
+
+def _ratio(rational: tuple[tuple[float, ...], tuple[float, ...]], x: Value) -> Value:
+    return _polynomial(rational[0], x) / _polynomial(rational[1], x)
+
+
+def _exp_reduced(x: Value, power: Value) -> Value:
+    """Exponential of x over 2 to the power."""
+    high = x - power * _LN2_HIGH
     low = power * _LN2_LOW
     r = high - low
     rest = (high - r) - low
-    result = 1.0 + (r + (r * r * _polynomial(_EXP, r) + rest))
-    result = np.ldexp(result, power.astype(np.int32))
+    return 1.0 + (r + (r * r * _polynomial(_EXP, r) + rest))
+
+
+def _exp_array(x: FloatArray) -> FloatArray:
+    inside = np.where((x >= _EXP_MIN) & (x <= _EXP_MAX), x, 0.0)
+    power = np.rint(inside * _INVERSE_LN2)
+    with np.errstate(under="ignore"):
+        result = np.ldexp(_exp_reduced(inside, power), power.astype(np.int32))
     result = np.where(x > _EXP_MAX, np.inf, result)
     result = np.where(x < _EXP_MIN, 0.0, result)
     return np.where(np.isnan(x), np.nan, result)
 
 
-def _log(x: FloatArray) -> FloatArray:
-    mantissa, exponent = np.frexp(np.where((x > 0.0) & (x < np.inf), x, 1.0))
-    small = mantissa < _SQRT_HALF
-    mantissa = np.where(small, 2.0 * mantissa, mantissa)
-    power = exponent.astype(np.float64) - small
+def _log_reduced(mantissa: Value, power: Value) -> Value:
+    """Logarithm of mantissa times 2 to the power, the mantissa in [sqrt(1/2), sqrt(2))."""
     f = mantissa - 1.0
     s = f / (2.0 + f)
     z = s * s
     half_square = 0.5 * f * f
-    series = z * _polynomial(_LOG, z)
-    low = s * (half_square + series) + power * _LN2_LOW
-    result = power * _LN2_HIGH - ((half_square - low) - f)
-    result = np.where(x == 0.0, -np.inf, result)
-    result = np.where(x == np.inf, np.inf, result)
-    return np.where(np.isnan(x) | (x < 0.0), np.nan, result)
+    low = s * (half_square + z * _polynomial(_LOG, z)) + power * _LN2_LOW
+    return power * _LN2_HIGH - ((half_square - low) - f)
 
 
-def _quadrant(x: FloatArray) -> tuple[FloatArray, npt.NDArray[np.int8]]:
-    """The rest of x over the nearest multiple of pi / 2, and that multiple modulo 4."""
-    multiple = np.rint(x * _TWO_OVER_PI)
+def _log_array(x: FloatArray) -> FloatArray:
+    inside = (x > 0.0) & (x < np.inf)
+    mantissa, exponent = np.frexp(np.where(inside, x, 1.0))
+    small = mantissa < _SQRT_HALF
+    mantissa = np.where(small, 2.0 * mantissa, mantissa)
+    result = _log_reduced(mantissa, exponent.astype(np.float64) - small)
+    outside = np.where(x == 0.0, -np.inf, np.where(x > 0.0, np.inf, np.nan))
+    return np.where(inside, result, outside)
+
+
+def _rest(x: Value, multiple: Value) -> Value:
+    """What x leaves over a whole multiple of pi / 2."""
     high = x - multiple * _HALF_PI_HIGH
     middle = multiple * _HALF_PI_MIDDLE
     r = high - middle
     back = high - r
     error = (high - (r + back)) + (back - middle)
-    r = r + (error - multiple * _HALF_PI_LOW)
-    return r, (multiple - 4.0 * np.floor(0.25 * multiple)).astype(np.int8)
+    return r + (error - multiple * _HALF_PI_LOW)
 
 
-def _sin_reduced(r: FloatArray) -> FloatArray:
+def _sin_reduced(r: Value) -> Value:
     z = r * r
     return r + r * (z * _polynomial(_SIN, z))
 
 
-def _cos_reduced(r: FloatArray) -> FloatArray:
+def _cos_reduced(r: Value) -> Value:
     z = r * r
     half = 0.5 * z
     leading = 1.0 - half
     return leading + (((1.0 - leading) - half) + z * z * _polynomial(_COS, z))
 
 
-def _sin(x: FloatArray) -> FloatArray:
-    r, quadrant = _quadrant(x)
+def _wave(x: float, ahead: int) -> float:
+    """Sine of x and `ahead` quarter turns."""
+    if not math.isfinite(x):
+        return math.nan
+    multiple = round(x * _TWO_OVER_PI)
+    quadrant = multiple + ahead
+    r = _rest(x, float(multiple))
+    result = _cos_reduced(r) if quadrant & 1 else _sin_reduced(r)
+    return -result if quadrant & 2 else result
+
+
+def _wave_array(x: FloatArray, ahead: int) -> FloatArray:
+    """Sines of x and `ahead` quarter turns."""
+    finite = np.isfinite(x)
+    inside = np.where(finite, x, 0.0)
+    multiple = np.rint(inside * _TWO_OVER_PI)
+    quadrant = (multiple - 4.0 * np.floor(0.25 * multiple)).astype(np.int8) + ahead
+    r = _rest(inside, multiple)
     result = np.where(quadrant & 1, _cos_reduced(r), _sin_reduced(r))
-    return np.where(quadrant & 2, -result, result)
+    result = np.where(quadrant & 2, -result, result)
+    return np.where(finite, result, np.nan)
 
 
-def _cos(x: FloatArray) -> FloatArray:
-    r, quadrant = _quadrant(x)
-    result = np.where(quadrant & 1, _sin_reduced(r), _cos_reduced(r))
-    return np.where((quadrant + 1) & 2, -result, result)
+def _quantile_centre(q: Value) -> Value:
+    return q * _ratio(_CENTRE, _CENTRE_HALF_WIDTH * _CENTRE_HALF_WIDTH - q * q)
 
 
-def _normal_quantile(p: FloatArray) -> FloatArray:
+def _normal_quantile_array(p: FloatArray) -> FloatArray:
     q = p - 0.5
     central = np.abs(q) <= _CENTRE_HALF_WIDTH
-    r = _CENTRE_HALF_WIDTH * _CENTRE_HALF_WIDTH - q * q
-    middle = q * (_polynomial(_CENTRE[0], r) / _polynomial(_CENTRE[1], r))
-    depth = np.sqrt(-_log(np.where(central, 0.5, np.minimum(p, 1.0 - p))))
-    near = depth - 1.6
-    far = depth - _TAIL_START
-    shoulder = _polynomial(_SHOULDER[0], near) / _polynomial(_SHOULDER[1], near)
-    tail = _polynomial(_TAIL[0], far) / _polynomial(_TAIL[1], far)
-    outer = np.where(depth <= _TAIL_START, shoulder, tail)
-    outer = np.where(depth == np.inf, np.inf, outer)
+    below = -_log_array(np.where(central, 0.5, np.minimum(p, 1.0 - p)))
+    finite = np.isfinite(below)
+    depth = np.sqrt(np.where(finite, below, 1.0))
+    near = _ratio(_SHOULDER, np.minimum(depth, _TAIL_START) - 1.6)
+    far = _ratio(_TAIL, depth - 5.0)
+    outer = np.where(finite, np.where(depth <= _TAIL_START, near, far), below)
+    middle = _quantile_centre(np.where(central, q, 0.0))
     return np.where(central, middle, np.where(q < 0.0, -outer, outer))
