@@ -1,1 +1,227 @@
-"""millimorph: every spatial augmentation as one resample in physical space."""
+"""Medical image augmentation: every spatial change is one resample in physical space.
+
+Start with `Pipeline`, `augment` and `resample`; docs/conventions.md says how space is measured.
+Names load what they need when they are first used, so that importing the package stays cheap.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from millimorph._version import __version__
+
+if TYPE_CHECKING:
+    from millimorph.compiler import compile  # noqa: A004 - the field's word
+    from millimorph.designs import Explicit, FullFactorial, LatinHypercube, Random, Sobol
+    from millimorph.distributions import Choice, LogUniform, Normal, TruncatedNormal, Uniform
+    from millimorph.errors import (
+        CompileError,
+        FileError,
+        GeometryError,
+        ImageError,
+        LabelError,
+        MillimorphError,
+        MillimorphWarning,
+        OutputError,
+        PipelineError,
+        TransformError,
+    )
+    from millimorph.generate import generate_dataset, replay
+    from millimorph.geometry import ImageGrid, reference_grid
+    from millimorph.images import (
+        Boxes,
+        Case,
+        FrameAxis,
+        LabelMap,
+        Landmarks,
+        ScalarImage,
+        crop_to_foreground,
+    )
+    from millimorph.io import (
+        from_sitk,
+        labels_from_sitk,
+        read_boxes,
+        read_displacement_field,
+        read_image,
+        read_labels,
+        read_landmarks,
+        read_transform,
+        to_sitk,
+        write_boxes,
+        write_image,
+        write_labels,
+        write_landmarks,
+        write_transform,
+    )
+    from millimorph.ops import (
+        Affine,
+        Crop,
+        Diffeomorphic,
+        Elastic,
+        Flip,
+        Gamma,
+        GaussianNoise,
+        OneOf,
+        Pad,
+        QuarterTurn,
+        RadialDistortion,
+        Rotation,
+        SomeOf,
+        Transform,
+        Warp,
+    )
+    from millimorph.phantoms import phantom_cases
+    from millimorph.pipelines import get_pipeline, named_pipelines
+    from millimorph.program import Program
+    from millimorph.recipe import (
+        ImageSampling,
+        LabelSampling,
+        Pipeline,
+        Recipe,
+        Reference,
+        draw,
+        dump_pipeline,
+        load_pipeline,
+        pipeline_schema,
+    )
+    from millimorph.report import contact_sheet, inspect_path
+    from millimorph.runner import AugmentedCase, augment, resample, run
+    from millimorph.transforms import (
+        AffineTransform,
+        BSplineTransform,
+        CompositeTransform,
+        DisplacementFieldTransform,
+        RadialDistortionTransform,
+        StationaryVelocityField,
+        to_displacement_field,
+    )
+
+_WHERE = {
+    "compiler": "compile",
+    "designs": "Explicit FullFactorial LatinHypercube Random Sobol",
+    "distributions": "Choice LogUniform Normal TruncatedNormal Uniform",
+    "errors": "CompileError FileError GeometryError ImageError LabelError MillimorphError "
+    "MillimorphWarning OutputError PipelineError TransformError",
+    "generate": "generate_dataset replay",
+    "geometry": "ImageGrid reference_grid",
+    "images": "Boxes Case FrameAxis LabelMap Landmarks ScalarImage crop_to_foreground",
+    "io": "from_sitk labels_from_sitk read_boxes read_displacement_field read_image read_labels "
+    "read_landmarks read_transform to_sitk write_boxes write_image write_labels write_landmarks "
+    "write_transform",
+    "ops": "Affine Crop Diffeomorphic Elastic Flip Gamma GaussianNoise OneOf Pad QuarterTurn "
+    "RadialDistortion Rotation SomeOf Transform Warp",
+    "phantoms": "phantom_cases",
+    "pipelines": "get_pipeline named_pipelines",
+    "program": "Program",
+    "recipe": "ImageSampling LabelSampling Pipeline Recipe Reference draw dump_pipeline "
+    "load_pipeline pipeline_schema",
+    "report": "contact_sheet inspect_path",
+    "runner": "AugmentedCase augment resample run",
+    "transforms": "AffineTransform BSplineTransform CompositeTransform DisplacementFieldTransform "
+    "RadialDistortionTransform StationaryVelocityField to_displacement_field",
+}
+_MODULE_OF = {name: module for module, names in _WHERE.items() for name in names.split()}
+
+__all__ = [
+    "Affine",
+    "AffineTransform",
+    "AugmentedCase",
+    "BSplineTransform",
+    "Boxes",
+    "Case",
+    "Choice",
+    "CompileError",
+    "CompositeTransform",
+    "Crop",
+    "Diffeomorphic",
+    "DisplacementFieldTransform",
+    "Elastic",
+    "Explicit",
+    "FileError",
+    "Flip",
+    "FrameAxis",
+    "FullFactorial",
+    "Gamma",
+    "GaussianNoise",
+    "GeometryError",
+    "ImageError",
+    "ImageGrid",
+    "ImageSampling",
+    "LabelError",
+    "LabelMap",
+    "LabelSampling",
+    "Landmarks",
+    "LatinHypercube",
+    "LogUniform",
+    "MillimorphError",
+    "MillimorphWarning",
+    "Normal",
+    "OneOf",
+    "OutputError",
+    "Pad",
+    "Pipeline",
+    "PipelineError",
+    "Program",
+    "QuarterTurn",
+    "RadialDistortion",
+    "RadialDistortionTransform",
+    "Random",
+    "Recipe",
+    "Reference",
+    "Rotation",
+    "ScalarImage",
+    "Sobol",
+    "SomeOf",
+    "StationaryVelocityField",
+    "Transform",
+    "TransformError",
+    "TruncatedNormal",
+    "Uniform",
+    "Warp",
+    "__version__",
+    "augment",
+    "compile",
+    "contact_sheet",
+    "crop_to_foreground",
+    "draw",
+    "dump_pipeline",
+    "from_sitk",
+    "generate_dataset",
+    "get_pipeline",
+    "inspect_path",
+    "labels_from_sitk",
+    "load_pipeline",
+    "named_pipelines",
+    "phantom_cases",
+    "pipeline_schema",
+    "read_boxes",
+    "read_displacement_field",
+    "read_image",
+    "read_labels",
+    "read_landmarks",
+    "read_transform",
+    "reference_grid",
+    "replay",
+    "resample",
+    "run",
+    "to_displacement_field",
+    "to_sitk",
+    "write_boxes",
+    "write_image",
+    "write_labels",
+    "write_landmarks",
+    "write_transform",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from the module that holds it."""
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module 'millimorph' has no attribute {name!r}")
+    value: object = getattr(import_module(f"millimorph.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULE_OF})

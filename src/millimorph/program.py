@@ -87,7 +87,9 @@ class Program:
                 if name in found:
                     return stage
                 names += found
-        raise CompileError(f'the program samples no "{name}"; it has {", ".join(names) or "nothing"}')
+        raise CompileError(
+            f'the program samples no "{name}"; it has {", ".join(names) or "nothing"}'
+        )
 
     def source_from_target(self, name: str) -> Transform:
         """The whole spatial part for one image or label map: a target point to its source point."""
@@ -102,7 +104,10 @@ class Program:
         lines = [f"program for {recipe.case}, sample {recipe.index} (recipe {recipe.digest[:12]})"]
         passes, total = 0, 0
         for number, stage in enumerate(self.stages, start=1):
-            lines += [f"{number}. {text}" if i == 0 else f"   {text}" for i, text in enumerate(_text(stage))]
+            lines += [
+                f"{number}. {text}" if i == 0 else f"   {text}"
+                for i, text in enumerate(_text(stage))
+            ]
             if isinstance(stage, Resample):
                 stage_passes, moved = _cost(stage)
                 passes += stage_passes
@@ -159,7 +164,9 @@ def _sample_text(sample: Sampled, *, copied: bool) -> str:
         text += f" x {sample.channels}"
     text += f", {how}, fill {sample.fill}"
     if sample.smoothing_mm is not None:
-        text += ", smoothed first by " + " x ".join(f"{sd:.3g}" for sd in sample.smoothing_mm) + " mm"
+        text += (
+            ", smoothed first by " + " x ".join(f"{sd:.3g}" for sd in sample.smoothing_mm) + " mm"
+        )
     if sample.swaps:
         text += ", labels swapped " + ", ".join(f"{a}<->{b}" for a, b in sample.swaps)
     return text

@@ -114,7 +114,9 @@ def _job(sample: Sampled, source: Source, stage: Resample) -> _Job:
         array = smoothed(source, sample)
     else:
         array = voxels
-    taps = _taps(voxels.shape[1:], array, edge=sample.fill == "edge", cubic=sample.interpolation == "cubic")
+    taps = _taps(
+        voxels.shape[1:], array, edge=sample.fill == "edge", cubic=sample.interpolation == "cubic"
+    )
     if array.shape[3] == 1:
         array = np.repeat(array, 2, axis=3)
     flat = tuple(np.ascontiguousarray(channel).reshape(-1) for channel in array)

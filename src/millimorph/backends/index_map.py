@@ -28,7 +28,9 @@ from millimorph.transforms import (
 Float64 = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
 Int32 = npt.NDArray[np.int32]
-Primitive = AffineTransform | BSplineTransform | DisplacementFieldTransform | RadialDistortionTransform
+Primitive = (
+    AffineTransform | BSplineTransform | DisplacementFieldTransform | RadialDistortionTransform
+)
 
 LANES = 16
 ALIGNED_TOLERANCE = 1e-7

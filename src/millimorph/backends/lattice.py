@@ -39,7 +39,7 @@ def _source_axis(move: LatticeCopy, target_axis: int) -> int:
 
 
 def _window(stage: Resample, move: LatticeCopy, target_axis: int) -> tuple[slice, int, int]:
-    """The slice of the source along one target axis, and how much of the target it leaves on both sides."""
+    """The source slice along one target axis, and how many target voxels lie beyond its ends."""
     k = _source_axis(move, target_axis)
     sign, offset = move.signs[k], move.offsets[k]
     source_size, count = stage.source.size[k], stage.target.size[target_axis]
@@ -82,4 +82,3 @@ def _swapped(labels: Array, one: int, other: int) -> Array:
     return np.where(
         labels == kind(one), kind(other), np.where(labels == kind(other), kind(one), labels)
     )
-

@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from millimorph.backends import _reference_sampling as sampling
 from millimorph.backends._reference_sampling import AnyArray, Floats
+from millimorph.errors import LabelError
 from millimorph.geometry import ImageGrid
 from millimorph.images import LabelMap, ScalarImage, background_value, check_finite
 from millimorph.program import Fill, LatticeCopy, Resample, Sampled
@@ -158,9 +159,22 @@ def _as_type(values: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
 
 
 def _swapped(labels: AnyArray, swaps: tuple[tuple[int, int], ...]) -> AnyArray:
-    """Exchange the two labels of each pair."""
+    """Exchange the two labels of each pair; a pair may name labels that this type cannot hold."""
     result = labels.copy()
-    for left, right in swaps:
-        result[labels == left] = right
-        result[labels == right] = left
+    for one, other in swaps:
+        for old, new in ((one, other), (other, one)):
+            places = labels == old
+            if places.any():
+                result[places] = _as_label(new, old, labels.dtype)
+        labels = result.copy()
     return result
+
+
+def _as_label(new: int, old: int, dtype: np.dtype[Any]) -> Any:
+    limits = np.iinfo(dtype)
+    if not limits.min <= new <= limits.max:
+        raise LabelError(
+            f"label {old} changes places with {new}, which {dtype} cannot hold; convert the label "
+            "map to a wider type first"
+        )
+    return dtype.type(new)

@@ -28,7 +28,7 @@ _lock = Lock()
 
 
 def remember(source: Source, key: tuple[object, ...], make: Callable[[], Value]) -> Value:
-    """The value made once for this source; of one kind (the key's first part) the latest is kept."""
+    """The value made once for this source; of each kind (`key[0]`) the latest one is kept."""
     with _lock:
         kept = _derived.setdefault(source, {})
         found = kept.get(key[0])
@@ -48,7 +48,7 @@ def channels(source: Source) -> Array:
 
 
 def clean(source: Source, sample: Sampled) -> Array:
-    """The voxels (c, z, y, x) without NaN: an error names them, or the declared value replaces them."""
+    """The voxels (c, z, y, x) without NaN: replaced by the declared value, or an error."""
     voxels = channels(source)
     if isinstance(source, LabelMap) or voxels.dtype.kind != "f":
         return voxels
@@ -69,7 +69,9 @@ def fill_number(source: Source, sample: Sampled) -> float:
         case "edge":
             return 0.0
         case "background":
-            return remember(source, ("background",), lambda: background_value(clean(source, sample)))
+            return remember(
+                source, ("background",), lambda: background_value(clean(source, sample))
+            )
         case "minimum":
             return remember(source, ("minimum",), lambda: float(np.min(clean(source, sample))))
         case number:
@@ -77,7 +79,7 @@ def fill_number(source: Source, sample: Sampled) -> float:
 
 
 def gaussian_taps(sd: float) -> npt.NDArray[np.float32]:
-    """Half of a normalised Gaussian of standard deviation `sd` voxels, the centre first, cut at 4 sd."""
+    """Half of a normalised Gaussian of `sd` voxels, the centre first, cut at 4 sd."""
     radius = int(TRUNCATE * sd + 0.5)
     taps = [1.0] + [float(exp(-0.5 * (n / sd) * (n / sd))) for n in range(1, radius + 1)]
     total = taps[0]
@@ -118,9 +120,7 @@ def _convolved(
     elif axis == 1:
         filters.convolve_lines(volume, taps, out)
     else:
-        filters.convolve_lines(
-            volume.reshape(1, nz, ny * nx), taps, out.reshape(1, nz, ny * nx)
-        )
+        filters.convolve_lines(volume.reshape(1, nz, ny * nx), taps, out.reshape(1, nz, ny * nx))
     return out
 
 
@@ -130,7 +130,9 @@ def spline_coefficients(source: Source, sample: Sampled) -> npt.NDArray[np.float
     A source of one slice has no extra slices.
     """
     return remember(
-        source, ("spline", sample.smoothing_mm, sample.nan), lambda: _coefficients(smoothed(source, sample))
+        source,
+        ("spline", sample.smoothing_mm, sample.nan),
+        lambda: _coefficients(smoothed(source, sample)),
     )
 
 

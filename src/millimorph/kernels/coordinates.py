@@ -23,7 +23,7 @@ LANES = 16
 
 
 @kernel
-def place(relative, whole, size, low, high, top):  # type: ignore[no-untyped-def]
+def place(relative, whole, size, low, high, top):
     """Base index, weight and insideness of one coordinate, `whole + relative`."""
     floor = np.floor(relative)
     weight = relative - floor
@@ -36,7 +36,7 @@ def place(relative, whole, size, low, high, top):  # type: ignore[no-untyped-def
 
 
 @kernel
-def split(position):  # type: ignore[no-untyped-def]
+def split(position):
     """A float64 position as a whole voxel (kept within ±2^30) and a float32 remainder."""
     bounded = min(max(position, -1073741824.0), 1073741824.0)
     floor = np.floor(bounded)
@@ -44,7 +44,7 @@ def split(position):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def affine_rows(matrix, row_range, shape, frame, strides, base, wx, wy, wz, inside):  # type: ignore[no-untyped-def]
+def affine_rows(matrix, row_range, shape, frame, strides, base, wx, wy, wz, inside):
     """Coordinates of the target rows [row_range[0], row_range[1]) under an affine index map.
 
     `matrix` (3, 4) float64 gives the source index of a target index; `shape` is (nx, ny). Rows are
@@ -87,7 +87,7 @@ def affine_rows(matrix, row_range, shape, frame, strides, base, wx, wy, wz, insi
 
 
 @kernel
-def steps_along_x():  # type: ignore[no-untyped-def]
+def steps_along_x():
     """0, 1, 2, ... as float32, enough for one segment in whole lanes."""
     ramp = np.empty(SEGMENT + LANES, np.float32)
     for i in range(SEGMENT + LANES):
@@ -96,7 +96,7 @@ def steps_along_x():  # type: ignore[no-untyped-def]
 
 
 @kernel
-def contract(planes, cell, weights, out):  # type: ignore[no-untyped-def]
+def contract(planes, cell, weights, out):
     """Sum four planes (n, length), from plane `cell` on, with `weights`; zero where cell < 0.
 
     A single plane (the idle axis of a two-dimensional lattice) is copied.
@@ -116,13 +116,13 @@ def contract(planes, cell, weights, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def whole_lanes(count):  # type: ignore[no-untyped-def]
+def whole_lanes(count):
     """`count` rounded up to whole lanes."""
     return (count + LANES - 1) // LANES * LANES
 
 
 @kernel
-def expand_row(row_values, component, cells, weights, segments, out):  # type: ignore[no-untyped-def]
+def expand_row(row_values, component, cells, weights, segments, out):
     """Contract one component of the control values of a row (n * 3) over x, into float32.
 
     `segments` (n, 2): start and end of stretches of x that share a cell. Each is written in whole
@@ -148,10 +148,10 @@ def expand_row(row_values, component, cells, weights, segments, out):  # type: i
 
 
 @kernel
-def bspline_rows(  # type: ignore[no-untyped-def]
+def bspline_rows(  # noqa: PLR0915 - one loop nest
     matrix, lattice, tables, row_range, shape, frame, strides, base, wx, wy, wz, inside
 ):
-    """Coordinates under an affine index map plus a cubic B-spline displacement on an aligned lattice.
+    """Coordinates under an affine index map plus a cubic B-spline on an aligned lattice.
 
     `lattice` (nz, ny, nx * 3) float32: control values already in source voxels, components x, y, z
     innermost. `tables` = (cells_x, weights_x, segments, cells_y, weights_y, cells_z, weights_z):
@@ -224,7 +224,7 @@ def bspline_rows(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def place_points(points, frame, strides, base, wx, wy, wz, inside):  # type: ignore[no-untyped-def]
+def place_points(points, frame, strides, base, wx, wy, wz, inside):
     """Coordinates from source indices (3, n) float64 that were computed point by point."""
     s0, l0, h0, t0 = frame[0, 0], frame[0, 1], frame[0, 2], frame[0, 3]
     s1, l1, h1, t1 = frame[1, 0], frame[1, 1], frame[1, 2], frame[1, 3]

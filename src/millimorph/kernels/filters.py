@@ -10,7 +10,7 @@ from millimorph.kernels._jit import kernel
 
 
 @kernel
-def convolve_lines(volume, taps, out):  # type: ignore[no-untyped-def]
+def convolve_lines(volume, taps, out):
     """Convolve (outer, length, inner) along its middle axis with symmetric taps, edges repeated.
 
     `taps` (radius + 1,) float32: the centre's weight first.
@@ -32,7 +32,7 @@ def convolve_lines(volume, taps, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def convolve_rows(volume, taps, out):  # type: ignore[no-untyped-def]
+def convolve_rows(volume, taps, out):
     """Convolve each row of (rows, length) with symmetric taps, edges repeated."""
     rows, length = volume.shape
     radius = len(taps) - 1
@@ -63,7 +63,7 @@ HORIZON = 14
 
 
 @kernel
-def prefilter_lines(block):  # type: ignore[no-untyped-def]
+def prefilter_lines(block):
     """Turn samples into cubic B-spline coefficients along the first axis of (length, inner).
 
     In place, float32, mirror boundary about the outer samples.
@@ -92,7 +92,7 @@ def prefilter_lines(block):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def prefilter_rows(volume, pad, length):  # type: ignore[no-untyped-def]
+def prefilter_rows(volume, pad, length):
     """The same along the rows of (rows, pad + length + pad), sixteen rows at a time."""
     if length == 1:
         return
@@ -116,7 +116,7 @@ def prefilter_rows(volume, pad, length):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def start_line(block, first):  # type: ignore[no-untyped-def]
+def start_line(block, first):
     """Write the causal filter's first values: the mirrored geometric series, cut at 1e-8.
 
     The mirror image of sample n lies at 2 (length - 1) - n; short lines repeat their period.
@@ -136,8 +136,8 @@ def start_line(block, first):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def mirror_borders(volume, pad):  # type: ignore[no-untyped-def]
-    """Fill a frame of `pad` (z, y, x) voxels around (z, y, x) by mirroring about the outer samples."""
+def mirror_borders(volume, pad):
+    """Fill a frame of `pad` (z, y, x) voxels by mirroring about the outer samples."""
     nz, ny, nx = volume.shape
     pz, py, px = pad
     for z in range(pz, nz - pz):
@@ -155,7 +155,7 @@ def mirror_borders(volume, pad):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def mirrored(index, size):  # type: ignore[no-untyped-def]
+def mirrored(index, size):
     """An index beyond the end (or counted before the start) as the sample it mirrors."""
     if size == 1:
         return 0

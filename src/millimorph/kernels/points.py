@@ -10,8 +10,8 @@ from millimorph.kernels._jit import kernel
 
 
 @kernel
-def start_rows(matrix, row_range, shape, points):  # type: ignore[no-untyped-def]
-    """Write the images of the target rows [row_range[0], row_range[1]) under an affine map (3, 4)."""
+def start_rows(matrix, row_range, shape, points):
+    """Write the images of target rows [row_range[0], row_range[1]) under a map (3, 4)."""
     nx, ny = shape
     for row in range(row_range[0], row_range[1]):
         k = row // ny
@@ -26,7 +26,7 @@ def start_rows(matrix, row_range, shape, points):  # type: ignore[no-untyped-def
 
 
 @kernel
-def affine(matrix, points):  # type: ignore[no-untyped-def]
+def affine(matrix, points):
     """Apply an affine map (3, 4)."""
     xs, ys, zs = points[0], points[1], points[2]
     for i in range(len(xs)):
@@ -37,7 +37,7 @@ def affine(matrix, points):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def cubic_weights(t):  # type: ignore[no-untyped-def]
+def cubic_weights(t):
     """The four cubic B-spline weights at the fraction t of a cell."""
     s = 1.0 - t
     t2 = t * t
@@ -50,14 +50,14 @@ def cubic_weights(t):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def lattice_cell(position, size):  # type: ignore[no-untyped-def]
+def lattice_cell(position, size):
     """First of the four control planes around a lattice position and the fraction beyond it."""
     cell = min(np.int64(np.floor(position)) - 1, size - 4)
     return cell, position - (cell + 1)
 
 
 @kernel
-def bspline(coefficients, lattice_from_world, points):  # type: ignore[no-untyped-def]
+def bspline(coefficients, lattice_from_world, points):
     """Add a cubic B-spline displacement; none outside [1, size - 2] of the lattice.
 
     `coefficients` (nz, ny, nx, 4) float64, the fourth component unused; nz = 1 in two dimensions.
@@ -98,7 +98,7 @@ def bspline(coefficients, lattice_from_world, points):  # type: ignore[no-untype
 
 
 @kernel
-def clamp_cell(position, size):  # type: ignore[no-untyped-def]
+def clamp_cell(position, size):
     """Lower and upper neighbour and the upper one's weight, neighbours clamped to the edge."""
     bounded = min(max(position, 0.0), size - 1.0)
     lower = min(np.int64(bounded), max(size - 2, 0))
@@ -106,7 +106,7 @@ def clamp_cell(position, size):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def field(displacements, index_from_world, points):  # type: ignore[no-untyped-def]
+def field(displacements, index_from_world, points):
     """Add a sampled displacement (3, nz, ny, nx), linearly interpolated; none outside its grid."""
     _, nz, ny, nx = displacements.shape
     m = index_from_world
@@ -133,7 +133,7 @@ def field(displacements, index_from_world, points):  # type: ignore[no-untyped-d
 
 
 @kernel
-def radial(coefficients, centre, unit_mm, points):  # type: ignore[no-untyped-def]
+def radial(coefficients, centre, unit_mm, points):
     """Move along the radius from `centre` (3,): p + (p - c)(k1 r^2 + k2 r^4 + ...), r in units."""
     xs, ys, zs = points[0], points[1], points[2]
     scale = 1.0 / (unit_mm * unit_mm)

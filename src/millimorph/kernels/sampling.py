@@ -13,7 +13,7 @@ ONE = np.uint64(1)
 
 
 @kernel
-def linear(source, base, wx, wy, wz, inside, steps, fill, out):  # type: ignore[no-untyped-def]
+def linear(source, base, wx, wy, wz, inside, steps, fill, out):
     """Trilinear interpolation in float32: along z and y in pairs, along x last."""
     step_y, step_z = steps[0], steps[1]
     for i in range(len(out)):
@@ -41,7 +41,7 @@ def linear(source, base, wx, wy, wz, inside, steps, fill, out):  # type: ignore[
 
 
 @kernel
-def bilinear(source, base, wx, wy, inside, step_y, fill, out):  # type: ignore[no-untyped-def]
+def bilinear(source, base, wx, wy, inside, step_y, fill, out):
     """Linear interpolation of a source of one slice, in float32."""
     for i in range(len(out)):
         b = np.uint64(base[i])
@@ -58,7 +58,7 @@ def bilinear(source, base, wx, wy, inside, step_y, fill, out):  # type: ignore[n
 
 
 @kernel
-def nearest(source, base, wx, wy, wz, inside, steps, fill, out):  # type: ignore[no-untyped-def]
+def nearest(source, base, wx, wy, wz, inside, steps, fill, out):
     """The voxel at floor(index + 0.5), in the source's own type."""
     half = np.float32(0.5)
     step_y, step_z = steps[0], steps[1]
@@ -71,7 +71,7 @@ def nearest(source, base, wx, wy, wz, inside, steps, fill, out):  # type: ignore
 
 
 @kernel
-def label_linear(source, base, wx, wy, wz, inside, steps, fill, out):  # type: ignore[no-untyped-def]
+def label_linear(source, base, wx, wy, wz, inside, steps, fill, out):
     """The label whose trilinear weights sum highest; of equal sums the lower label."""
     one = np.float32(1.0)
     step_y, step_z = steps[0], steps[1]
@@ -112,7 +112,7 @@ def label_linear(source, base, wx, wy, wz, inside, steps, fill, out):  # type: i
 
 
 @kernel
-def cubic_weights(t):  # type: ignore[no-untyped-def]
+def cubic_weights(t):
     """The four cubic B-spline weights at the fraction t, in float32."""
     one = np.float32(1.0)
     sixth = np.float32(1.0 / 6.0)
@@ -128,7 +128,7 @@ def cubic_weights(t):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def cubic(coefficients, base, wx, wy, wz, inside, steps, slices, fill, out):  # type: ignore[no-untyped-def]
+def cubic(coefficients, base, wx, wy, wz, inside, steps, slices, fill, out):
     """Cubic B-spline from coefficients that are extended by mirroring; `base` is the first tap."""
     step_y, step_z = steps[0], steps[1]
     for i in range(len(out)):
@@ -155,14 +155,14 @@ def cubic(coefficients, base, wx, wy, wz, inside, steps, slices, fill, out):  # 
 
 
 @kernel
-def round_to_integer(values, low, high, out):  # type: ignore[no-untyped-def]
+def round_to_integer(values, low, high, out):
     """Round float32 values to the nearest integer (halves to even), saturating at [low, high]."""
     for i in range(len(out)):
         out[i] = min(max(np.rint(values[i]), low), high)
 
 
 @kernel
-def swap_values(values, one, other):  # type: ignore[no-untyped-def]
+def swap_values(values, one, other):
     """Exchange two values in place."""
     for i in range(len(values)):
         value = values[i]

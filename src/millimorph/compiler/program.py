@@ -1,0 +1,122 @@
+"""From a recipe and the headers of a case to its program."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from millimorph.compiler.maps import composed, pull_back, reflection_normal
+from millimorph.compiler.stages import resample_stage, smoothing_mm
+from millimorph.compiler.targets import reference_of, target_of
+from millimorph.compiler.world import World
+from millimorph.errors import CompileError
+from millimorph.geometry import ImageGrid
+from millimorph.images import Case, LabelMap, ScalarImage
+from millimorph.ops import Flip, SpatialOp
+from millimorph.program import MovePoints, Program, Sampled, Stage
+from millimorph.recipe import ImageSampling, LabelSampling, Recipe
+from millimorph.transforms import Transform
+
+
+def compile_recipe(recipe: Recipe, case: Case) -> Program:
+    """The program that makes the recipe's sample of a case.
+
+    Only grids, types and names of the case are used. The program's recipe also records what the
+    grids decided, such as the shrinking of a deformation that would have folded.
+
+    Raises:
+        CompileError: the recipe does not fit the case: too few numbers for its dimension, a
+            left/right flip without label pairs, a Warp without its transform, a crop too large.
+    """
+    world = World(recipe, case, reference_of(recipe, case))
+    ops: list[SpatialOp] = []
+    maps: list[Transform] = []
+    for op in recipe.spatial:
+        recorded, pull = pull_back(op, world)
+        ops.append(recorded)
+        if pull is not None:
+            maps.append(pull)
+    pull_all = composed(maps, world.dimension)
+    swaps, renames = _pairs_to_swap(world)
+    stages: list[Stage] = []
+    for source, arrays in _by_grid(case).items():
+        target = target_of(source, world)
+        samples = tuple(_sampled(name, a, world, target, swaps) for name, a in arrays.items())
+        stages.append(resample_stage(samples, source, target, pull_all))
+    if case.landmarks or case.boxes:
+        stages.append(MovePoints(tuple(case.landmarks), tuple(case.boxes), pull_all, renames))
+    return Program(recipe.replace(spatial=tuple(ops)), tuple(stages))
+
+
+def _by_grid(case: Case) -> dict[ImageGrid, dict[str, ScalarImage | LabelMap]]:
+    """Images, then labels, by the grid they lie on."""
+    groups: dict[ImageGrid, dict[str, ScalarImage | LabelMap]] = {}
+    everything: Mapping[str, ScalarImage | LabelMap] = {**case.images, **case.labels}
+    for name, array in everything.items():
+        groups.setdefault(array.grid, {})[name] = array
+    return groups
+
+
+def _sampled(
+    name: str,
+    array: ScalarImage | LabelMap,
+    world: World,
+    target: ImageGrid,
+    swaps: tuple[tuple[int, int], ...],
+) -> Sampled:
+    kind = str(array.dtype)
+    if isinstance(array, LabelMap):
+        rules = world.recipe.sampling.get(name, world.recipe.labels)
+        if not isinstance(rules, LabelSampling):
+            raise CompileError(f'sampling of "{name}" is for an image, but "{name}" is a label map')
+        return Sampled(
+            "labels", name, rules.interpolation, rules.fill, kind, array.channels, swaps=swaps
+        )
+    options = world.recipe.sampling.get(name, world.recipe.images)
+    if not isinstance(options, ImageSampling):
+        raise CompileError(f'sampling of "{name}" is for a label map, but "{name}" is an image')
+    smooth = options.antialias and options.interpolation != "nearest"
+    return Sampled(
+        "images",
+        name,
+        options.interpolation,
+        options.fill,
+        kind,
+        array.channels,
+        smoothing_mm=smoothing_mm(array.grid, target) if smooth else None,
+        nan=options.nan,
+    )
+
+
+def _pairs_to_swap(
+    world: World,
+) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[str, str], ...]]:
+    """Label pairs and landmark names that the left/right flips of a recipe exchange."""
+    labels: list[tuple[int, int]] = []
+    names: list[tuple[str, str]] = []
+    for op in world.recipe.spatial:
+        if isinstance(op, Flip) and _is_left_right(op, world):
+            for pair in _declared(op, world.case):
+                match pair:
+                    case (str(one), str(other)):
+                        names.append((one, other))
+                    case (int(first), int(second)):
+                        labels.append((first, second))
+    return tuple(labels), tuple(names)
+
+
+def _is_left_right(op: Flip, world: World) -> bool:
+    return int(np.argmax(np.abs(reflection_normal(op, world)))) == 0
+
+
+def _declared(op: Flip, case: Case) -> tuple[tuple[int, int] | tuple[str, str], ...]:
+    if op.label_pairs is not None:
+        return op.label_pairs
+    named = [name for name, points in case.landmarks.items() if points.names]
+    asking = [*case.labels, *named]
+    if not asking:
+        return ()
+    raise CompileError(
+        f'{op.id} mirrors left and right in case "{case.id}", which has {", ".join(asking)}, but '
+        "declares no label_pairs; list the labels and landmark names that change places, such as "
+        '[[2, 3], ["left eye", "right eye"]], or [] if there are none'
+    )

@@ -1,0 +1,93 @@
+"""The grids on which the arrays of a case will lie."""
+
+import math
+from typing import cast
+
+import numpy as np
+
+from millimorph.compiler.maps import quarter_turn_matrix
+from millimorph.compiler.world import World
+from millimorph.errors import CompileError
+from millimorph.geometry import ImageGrid, reference_grid
+from millimorph.images import Case
+from millimorph.ops import Crop, Pad, QuarterTurn
+from millimorph.recipe import Recipe
+
+
+def reference_of(recipe: Recipe, case: Case) -> ImageGrid:
+    """The grid about whose centre the ops act: the recipe's reference, else the case's own grid."""
+    wanted = recipe.reference
+    if wanted is None:
+        return case.grid
+    d = case.dimension
+    return reference_grid(
+        [case.grid],
+        size=_cut(wanted.size, d),
+        spacing_mm=_cut(wanted.spacing_mm, d),
+        size_x=wanted.size_x,
+        extent_mm=_cut(wanted.extent_mm, d),
+        alignment=wanted.alignment,
+    )
+
+
+def _cut(values: object, dimension: int) -> object:
+    return values[:dimension] if isinstance(values, tuple) else values
+
+
+def target_of(source: ImageGrid, world: World) -> ImageGrid:
+    """The target of an array: the reference or its own grid, turned, cropped and padded."""
+    grid = source if world.recipe.reference is None else world.reference
+    for op in world.recipe.spatial:
+        if isinstance(op, QuarterTurn) and world.recipe.reference is None:
+            grid = _turned(grid, op, world)
+        elif isinstance(op, Crop):
+            grid = _cropped(grid, op, world)
+        elif isinstance(op, Pad):
+            grid = _padded(grid, op, world)
+    return grid
+
+
+def _turned(grid: ImageGrid, op: QuarterTurn, world: World) -> ImageGrid:
+    """Sizes and spacings change places about the same centre, so that the turn is an exact copy."""
+    turn = quarter_turn_matrix(op, world)
+    axes = [int(np.argmax(np.abs(row))) for row in turn]
+    size = tuple(grid.size[a] for a in axes)
+    spacing = tuple(grid.spacing_mm[a] for a in axes)
+    return _centred(size, spacing, grid)
+
+
+def _centred(size: tuple[int, ...], spacing: tuple[float, ...], grid: ImageGrid) -> ImageGrid:
+    at_origin = ImageGrid(size, spacing, None, grid.direction)
+    shift = np.array(grid.centre_mm) - np.array(at_origin.centre_mm)
+    return ImageGrid(size, spacing, shift.tolist(), grid.direction)
+
+
+def _cropped(grid: ImageGrid, op: Crop, world: World) -> ImageGrid:
+    position = cast("tuple[float, ...]", world.per_axis(op.position, f"{op.id}.position"))  # type: ignore[type-var]
+    if op.size is not None:
+        size = cast("tuple[int, ...]", world.per_axis(op.size, f"{op.id}.size"))  # type: ignore[type-var]
+    else:
+        shares = cast("tuple[float, ...]", world.per_axis(op.fraction, f"{op.id}.fraction"))  # type: ignore[type-var]
+        size = tuple(
+            max(1, math.floor(f * n + 0.5)) for f, n in zip(shares, grid.size, strict=True)
+        )
+    if any(wanted > present for wanted, present in zip(size, grid.size, strict=True)):
+        raise CompileError(
+            f"{op.id} asks for {size} voxels, the grid has {grid.size}; crop to at most that, or pad"
+        )
+    lower = tuple(
+        math.floor(p * (present - wanted) + 0.5)
+        for p, present, wanted in zip(position, grid.size, size, strict=True)
+    )
+    return grid.cropped(lower, size)
+
+
+def _padded(grid: ImageGrid, op: Pad, world: World) -> ImageGrid:
+    if op.margin is not None:
+        margin = cast("tuple[int, ...]", world.per_axis(op.margin, f"{op.id}.margin"))  # type: ignore[type-var]
+        size = tuple(n + 2 * m for n, m in zip(grid.size, margin, strict=True))
+        return grid.cropped(tuple(-m for m in margin), size)
+    least = cast("tuple[int, ...]", world.per_axis(op.size, f"{op.id}.size"))  # type: ignore[type-var]
+    size = tuple(max(n, wanted) for n, wanted in zip(grid.size, least, strict=True))
+    lower = tuple(-((wanted - n) // 2) for wanted, n in zip(size, grid.size, strict=True))
+    return grid.cropped(lower, size)
