@@ -4,24 +4,82 @@ import json
 import subprocess
 import sys
 
-import millimorph as mm
 import pytest
 
-PUBLIC = """
-    read_image read_labels write_image write_labels from_sitk to_sitk
-    ImageGrid reference_grid
-    AffineTransform BSplineTransform DisplacementFieldTransform StationaryVelocityField
-    RadialDistortionTransform CompositeTransform to_displacement_field
-    ScalarImage LabelMap FrameAxis Landmarks Boxes Case crop_to_foreground
-    Affine Rotation Transform Flip QuarterTurn Elastic Diffeomorphic RadialDistortion Warp Crop Pad
-    OneOf SomeOf Gamma GaussianNoise
-    Uniform LogUniform Normal TruncatedNormal Choice
-    Random FullFactorial LatinHypercube Sobol Explicit
-    Reference Pipeline ImageSampling LabelSampling load_pipeline dump_pipeline
-    Recipe draw Program compile run augment resample
-    MillimorphError GeometryError TransformError ImageError LabelError PipelineError FileError
-    CompileError OutputError MillimorphWarning
-""".split()
+import millimorph as mm
+
+PUBLIC = [
+    "read_image",
+    "read_labels",
+    "write_image",
+    "write_labels",
+    "from_sitk",
+    "to_sitk",
+    "ImageGrid",
+    "reference_grid",
+    "AffineTransform",
+    "BSplineTransform",
+    "DisplacementFieldTransform",
+    "StationaryVelocityField",
+    "RadialDistortionTransform",
+    "CompositeTransform",
+    "to_displacement_field",
+    "ScalarImage",
+    "LabelMap",
+    "FrameAxis",
+    "Landmarks",
+    "Boxes",
+    "Case",
+    "crop_to_foreground",
+    "Affine",
+    "Rotation",
+    "Transform",
+    "Flip",
+    "QuarterTurn",
+    "Elastic",
+    "Diffeomorphic",
+    "RadialDistortion",
+    "Warp",
+    "Crop",
+    "Pad",
+    "OneOf",
+    "SomeOf",
+    "Gamma",
+    "GaussianNoise",
+    "Uniform",
+    "LogUniform",
+    "Normal",
+    "TruncatedNormal",
+    "Choice",
+    "Random",
+    "FullFactorial",
+    "LatinHypercube",
+    "Sobol",
+    "Explicit",
+    "Reference",
+    "Pipeline",
+    "ImageSampling",
+    "LabelSampling",
+    "load_pipeline",
+    "dump_pipeline",
+    "Recipe",
+    "draw",
+    "Program",
+    "compile",
+    "run",
+    "augment",
+    "resample",
+    "MillimorphError",
+    "GeometryError",
+    "TransformError",
+    "ImageError",
+    "LabelError",
+    "PipelineError",
+    "FileError",
+    "CompileError",
+    "OutputError",
+    "MillimorphWarning",
+]
 METHODS = {
     "AffineTransform": ("from_matrix", "matrix", "map_points", "inverse", "__matmul__"),
     "BSplineTransform": ("map_points", "approximate_inverse", "__matmul__"),
@@ -67,7 +125,7 @@ def test_an_unknown_name_is_an_attribute_error():
 def modules_after(statement):
     """Say which heavy modules another process has loaded after a statement."""
     program = f"import json, sys; {statement}; print(json.dumps(sorted(sys.modules)))"
-    finished = subprocess.run(
+    finished = subprocess.run(  # noqa: S603 - our own interpreter
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     loaded = {name.split(".")[0] for name in json.loads(finished.stdout)}

@@ -13,21 +13,30 @@ HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
 names = [str(page.relative_to(ROOT)) for page in PAGES]
 
 
+def python_blocks(page):
+    return PYTHON.findall(page.read_text(encoding="utf-8"))
+
+
+PAGES_WITH_PYTHON = [page for page in PAGES if python_blocks(page)]
+
+
 def anchors(page):
     """Make the anchors that GitHub gives a page's headings."""
     headings = HEADING.findall(page.read_text(encoding="utf-8"))
     return {re.sub(r"[^\w\- ]", "", h).strip().lower().replace(" ", "-") for h in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=names)
+@pytest.mark.parametrize("page", PAGES_WITH_PYTHON, ids=lambda page: page.name)
 def test_the_python_of_a_page_runs(page, tmp_path, monkeypatch):
     """The blocks of one page run in order, in one namespace, in an empty folder."""
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "__main__"}
-    for number, block in enumerate(PYTHON.findall(page.read_text(encoding="utf-8")), start=1):
-        code = compile(block, f"{page.name}, block {number}", "exec")
+    done = 0
+    for block in python_blocks(page):
+        code = compile(block, f"{page.name}, block {done + 1}", "exec")
         exec(code, namespace)  # noqa: S102 - our own pages
-    assert "__builtins__" in namespace or not PYTHON.search(page.read_text(encoding="utf-8"))
+        done += 1
+    assert done > 0
 
 
 @pytest.mark.parametrize("page", PAGES, ids=names)
@@ -44,4 +53,4 @@ def test_the_links_of_a_page_resolve(page):
 
 
 def test_the_readme_shows_python_that_is_run():
-    assert PYTHON.search((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert ROOT / "README.md" in PAGES_WITH_PYTHON

@@ -8,8 +8,9 @@ import hashlib
 import json
 import sys
 
-import millimorph as mm
 import numpy as np
+
+import millimorph as mm
 
 PIPELINES = {
     "affine": (mm.Affine(rotation_deg=mm.Uniform(-15, 15), scale=mm.Uniform(0.8, 1.2)),),

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-import millimorph as mm
 import numpy as np
 import SimpleITK as sitk  # noqa: N813 - its users' name for it
 from scipy import ndimage
+
+import millimorph as mm
 
 TIE = 1e-5
 _ITK_INTERPOLATORS = {
@@ -18,7 +19,7 @@ _ITK_INTERPOLATORS = {
 def source_indices(
     source: mm.ImageGrid, target: mm.ImageGrid, map_points: Callable[[np.ndarray], np.ndarray]
 ) -> np.ndarray:
-    """Look up every target voxel in the source: (n, d) indices in (x, y, z) order, in NumPy alone."""
+    """Look up every target voxel in the source, in NumPy alone: (n, d) indices in (x, y, z)."""
     target_index = np.stack(np.unravel_index(np.arange(target.voxel_count), target.shape)[::-1], 1)
     points = _points(target, target_index)
     linear = source.direction * np.array(source.spacing_mm)

@@ -1,10 +1,11 @@
 """Images on different grids, labels, landmarks and boxes of one case follow the same motion."""
 
-import millimorph as mm
 import numpy as np
 import oracles
 import pytest
 import worlds
+
+import millimorph as mm
 
 BACKENDS = ("reference", "cpu")
 AFFINE = mm.Affine(
@@ -195,3 +196,50 @@ def test_two_motions_that_do_not_commute_act_in_the_listed_order():
         np.testing.assert_allclose(result.landmarks["dot"].points_mm, [expected], atol=1e-9)
         brightest = np.unravel_index(result.images["ct"].array.argmax(), grid.shape)[::-1]
         np.testing.assert_allclose(grid.points_mm([brightest]), [expected], atol=1e-9)
+
+
+def two_label_maps():
+    """A narrow and a wide label map on one grid: 0, 2, 3 and 0, 529, 530 from left to right."""
+    grid = mm.ImageGrid((9, 4, 3), (2.0, 2.0, 2.0))
+    thirds = np.broadcast_to(np.arange(9) // 3, grid.shape)
+    return mm.Case(
+        id="two",
+        labels={
+            "narrow": mm.LabelMap(np.array([0, 2, 3], np.uint8)[thirds], grid),
+            "wide": mm.LabelMap(np.array([0, 529, 530], np.uint16)[thirds], grid),
+        },
+    )
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("shift_mm", [0.0, 0.6])
+def test_pairs_that_one_label_map_cannot_hold_leave_it_alone(backend, shift_mm):
+    """Pairs are declared once for a case; 529 is no number of an 8-bit map."""
+    case = two_label_maps()
+    move = mm.Affine(translation_mm=(shift_mm, 0.0, 0.0))
+    flip = mm.Flip(axis="left-right", label_pairs=((2, 3), (529, 530)))
+    result = mm.augment(case, mm.Pipeline(spatial=(move, flip)), backend=backend)
+    for role, values in (("narrow", (2, 3)), ("wide", (529, 530))):
+        labels = result.labels[role].array
+        assert labels.dtype == case.labels[role].array.dtype
+        assert labels[1, 1].tolist() == [values[0]] * 3 + [values[1]] * 3 + [0] * 3
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("shift_mm", [8.0, 7.4])
+def test_swapped_pairs_do_not_swap_the_fill(backend, shift_mm):
+    """Outside is exactly the declared label, in a copy and in a resample."""
+    move = mm.Affine(translation_mm=(shift_mm, 0.0, 0.0))
+    flip = mm.Flip(axis="left-right", label_pairs=((2, 3),))
+    pipeline = mm.Pipeline(spatial=(flip, move), labels=mm.LabelSampling(fill=2))
+    result = mm.augment(two_label_maps(), pipeline, backend=backend)
+    assert result.labels["narrow"].array[1, 1].tolist() == [2] * 4 + [2] * 3 + [3] * 2
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_two_mirrorings_give_the_labels_back(backend):
+    """Each flip swaps the pair once."""
+    case = two_label_maps()
+    flip = mm.Flip(axis="left-right", label_pairs=((2, 3),))
+    result = mm.augment(case, mm.Pipeline(spatial=(flip, flip)), backend=backend)
+    np.testing.assert_array_equal(result.labels["narrow"].array, case.labels["narrow"].array)

@@ -57,7 +57,7 @@ def test_the_same_bits_on_an_older_processor(name, features, keep, tmp_path):
         "NUMBA_CACHE_DIR": str(tmp_path),
         "NPY_DISABLE_CPU_FEATURES": numpy_features_to_disable(keep=keep),
     }
-    finished = subprocess.run(
+    finished = subprocess.run(  # noqa: S603 - our own interpreter
         [sys.executable, str(PROGRAM), "1"],
         env=environment,
         capture_output=True,

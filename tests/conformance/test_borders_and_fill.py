@@ -1,8 +1,9 @@
 """The border and fill rules of docs/conventions.md, voxel by voxel, against hand-made answers."""
 
-import millimorph as mm
 import numpy as np
 import pytest
+
+import millimorph as mm
 
 BACKENDS = ("reference", "cpu")
 TYPES = ("uint8", "int16", "uint16", "int32", "float32", "float64")

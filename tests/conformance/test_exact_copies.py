@@ -1,9 +1,10 @@
 """Flips, quarter turns, crops and pads are copies bit for bit, by looking at the matrix alone."""
 
-import millimorph as mm
 import numpy as np
 import pytest
 import worlds
+
+import millimorph as mm
 
 BACKENDS = ("reference", "cpu")
 GRIDS = {

@@ -1,11 +1,12 @@
 """Promises on single voxels: aliasing, rounding, saturation, range, frames, NaN, exact geometry."""
 
-import millimorph as mm
 import numpy as np
 import oracles
 import pytest
 import worlds
 from scipy import ndimage
+
+import millimorph as mm
 
 BACKENDS = ("reference", "cpu")
 

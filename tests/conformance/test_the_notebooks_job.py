@@ -3,12 +3,13 @@
 from itertools import product
 from math import pi
 
-import millimorph as mm
 import numpy as np
 import oracles
 import pytest
 import SimpleITK as sitk  # noqa: N813 - its users' name for it
 import worlds
+
+import millimorph as mm
 
 SCALES, ANGLES, STEPS_MM = (0.9, 1.0, 1.1), (-pi / 8, 0.0, pi / 8), (-5.0, 0.0, 5.0)
 SIMILARITY_2D = mm.Transform(

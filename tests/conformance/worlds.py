@@ -1,12 +1,13 @@
-"""Grids, maps and voxels that the conformance tests run over, each map beside its SimpleITK twin."""
+"""Grids, maps and voxels for the conformance tests, each map beside its SimpleITK twin."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, reduce
 
-import millimorph as mm
 import numpy as np
 import SimpleITK as sitk  # noqa: N813 - its users' name for it
+
+import millimorph as mm
 
 
 @dataclass(frozen=True)
@@ -88,24 +89,17 @@ MAPS = (
 def map_of(name: str, world_name: str) -> Map:
     """Build a map that suits a world: it moves points by about a voxel."""
     here = WORLDS[world_name]
-    match name:
-        case "shift":
-            return _shift(here)
-        case "affine":
-            return _affine(here)
-        case "affine after aligned B-spline":
-            return _chain(_affine(here), _b_spline(here, aligned=True))
-        case "oblique B-spline":
-            return _b_spline(here, aligned=False)
-        case "displacement field":
-            return _field(here)
-        case "radial":
-            return _radial(here)
-        case "velocity field":
-            return _velocity(here)
-        case "composite":
-            return _chain(_field(here), _affine(here), _b_spline(here, aligned=False))
-    raise KeyError(name)
+    make = {
+        "shift": _shift,
+        "affine": affine,
+        "affine after aligned B-spline": lambda w: _chain(affine(w), _b_spline(w, aligned=True)),
+        "oblique B-spline": lambda w: _b_spline(w, aligned=False),
+        "displacement field": _field,
+        "radial": _radial,
+        "velocity field": _velocity,
+        "composite": lambda w: _chain(_field(w), affine(w), _b_spline(w, aligned=False)),
+    }[name]
+    return make(here)
 
 
 def _itk(ours: object, transform: sitk.Transform) -> Map:
@@ -123,7 +117,8 @@ def _shift(here: World) -> Map:
     )
 
 
-def _affine(here: World) -> Map:
+def affine(here: World) -> Map:
+    """Turn, shear and scale about the source's centre, and move by part of a voxel."""
     d = here.source.dimension
     angles, shear = ((9.0,), np.eye(2)) if d == 2 else ((5.0, -4.0, 9.0), np.eye(3))
     shear[0, 1] = 0.08
