@@ -43,6 +43,7 @@ Array = npt.NDArray[np.generic]
 
 BLOCK_VOXELS = 16384
 CHUNKS_PER_THREAD = 4
+CACHED_BYTES = 1_000_000
 MESSAGE_AFTER_S = 1.5
 _ready = False
 
@@ -297,6 +298,8 @@ def _sample(job: _Job, block: _Block, first: int) -> None:
     last = first + len(block.inside)
     for flat, channel in zip(job.flat, job.out, strict=True):
         out = channel[first:last]
+        if flat.nbytes > CACHED_BYTES:
+            sampling.fetch_ahead(flat, block.base, job.taps.steps[1])
         if job.sample.interpolation in ("nearest", "label_linear"):
             _sample_voxels(job, flat, block, out)
         elif out.dtype == np.float32:

@@ -9,7 +9,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import numba
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 numba.config.SLP_VECTORIZE = 1
 
@@ -20,3 +23,21 @@ def kernel(function: Function) -> Function:
     """Compile `function` on its first call for the types it meets."""
     compiled: Function = njit(nogil=True, cache=True, error_model="numpy")(function)
     return compiled
+
+
+@intrinsic  # type: ignore[misc]
+def prefetch(_typing_context, array, index):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+    """Ask for the cache line of `array[index]` (one axis, contiguous); changes no value."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+        view = context.make_array(signature.args[0])(context, builder, arguments[0])
+        byte = ir.IntType(8).as_pointer()
+        word = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+        call = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        place = builder.bitcast(builder.gep(view.data, [arguments[1]]), byte)
+        read, into_l2, voxels = word(0), word(2), word(1)
+        builder.call(call, [place, read, into_l2, voxels])
+        return context.get_dummy_value()
+
+    return types.void(array, index), generate

@@ -7,9 +7,24 @@ Unsigned indices spare the wrap-around test that signed ones would cost at every
 
 import numpy as np
 
-from millimorph.kernels._jit import kernel
+from millimorph.kernels._jit import kernel, prefetch
 
 ONE = np.uint64(1)
+LOOK = 4
+
+
+@kernel
+def fetch_ahead(source, base, step_z):
+    """Bring the cache lines of a block on their way, so that sampling does not wait for each.
+
+    A row that runs obliquely through a large source meets a new line every few voxels and no
+    hardware prefetcher follows it.
+    """
+    for i in range(0, len(base), LOOK):
+        b = np.uint64(base[i])
+        prefetch(source, b)
+        prefetch(source, b + step_z)
+
 
 
 @kernel
