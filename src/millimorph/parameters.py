@@ -37,14 +37,14 @@ _KINDS: dict[str, type[Distribution]] = {
 
 
 @dataclass(frozen=True)
-class Variable:
-    """A coordinate of an op: its name within the op and its distribution."""
+class Coordinate:
+    """What one number of a design's point decides: its name and its distribution."""
 
     name: str
     distribution: Distribution | UnitInterval
 
 
-class Rule(ABC):
+class Checked(ABC):
     """What a field accepts; annotates the field of a pydantic model."""
 
     @abstractmethod
@@ -55,24 +55,6 @@ class Rule(ABC):
     def schema(self) -> dict[str, Any]:
         """JSON Schema of what files may hold."""
 
-    @abstractmethod
-    def entries(self, name: str, value: Any, dimension: int) -> tuple[tuple[str, Any], ...]:
-        """Each number of the realised field, as the coordinate's name and what it is drawn from."""
-
-    def variables(self, name: str, value: Any, dimension: int) -> tuple[Variable, ...]:
-        """The coordinates of a field, in order; a name that several numbers share comes once."""
-        named = dict(self.entries(name, value, dimension))
-        return tuple(
-            Variable(key, entry) for key, entry in named.items() if isinstance(entry, Distribution)
-        )
-
-    def realise(self, name: str, value: Any, dimension: int, drawn: Drawn) -> Any:
-        """The field with numbers in place of distributions; None stays None."""
-        if value is None:
-            return None
-        entries = self.entries(name, value, dimension)
-        return tuple(_realised(key, entry, drawn) for key, entry in entries)
-
     def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(
             self.parse, serialization=core_schema.plain_serializer_function_ser_schema(plain)
@@ -82,6 +64,30 @@ class Rule(ABC):
         self, _: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         return self.schema()
+
+
+class Rule(Checked):
+    """What a field accepts whose numbers may be drawn."""
+
+    @abstractmethod
+    def entries(self, name: str, value: Any, dimension: int) -> tuple[tuple[str, Any], ...]:
+        """Each number of the realised field, as the coordinate's name and what it is drawn from."""
+
+    def coordinates(self, name: str, value: Any, dimension: int) -> tuple[Coordinate, ...]:
+        """The coordinates of a field, in order; a name that several numbers share comes once."""
+        named = dict(self.entries(name, value, dimension))
+        return tuple(
+            Coordinate(key, entry)
+            for key, entry in named.items()
+            if isinstance(entry, Distribution)
+        )
+
+    def realise(self, name: str, value: Any, dimension: int, drawn: Drawn) -> Any:
+        """The field with numbers in place of distributions; None stays None."""
+        if value is None:
+            return None
+        entries = self.entries(name, value, dimension)
+        return tuple(_realised(key, entry, drawn) for key, entry in entries)
 
 
 class SingleRule(Rule):
@@ -226,7 +232,7 @@ class Layout:
 
     def names(self, dimension: int) -> tuple[str, ...]:
         """The names in 2D or 3D."""
-        return self.flat if dimension == 2 else self.solid  # noqa: PLR2004
+        return self.flat if dimension == 2 else self.solid
 
     def dimension(self, count: int) -> int:
         """The dimension in which the field has `count` numbers."""

@@ -8,23 +8,14 @@ import numbers
 import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from millimorph.errors import PipelineError
 
 Path = tuple[str | int, ...]
-
-
-@runtime_checkable
-class Plain(Protocol):
-    """A value that knows its own plain data (numbers, strings, lists, mappings)."""
-
-    def as_data(self) -> Any:
-        """The value as JSON data."""
-        ...
 
 
 class Value(BaseModel):
@@ -81,9 +72,27 @@ class Problem:
         return f"{spelled_path(self.place)}: {self.message}" if self.place else self.message
 
 
-def mistake(message: str, key: str | None = None) -> PydanticCustomError:
-    """The error that a validator raises for a value as a whole, or for one of its keys."""
-    return PydanticCustomError("mistake", "{message}", {"message": message, "key": key})
+def mistake(message: str, key: str | None = None, place: Path = ()) -> PydanticCustomError:
+    """The error that a validator raises for a value as a whole, or for a key at a place in it."""
+    context = {"message": message, "key": key, "place": place}
+    return PydanticCustomError("mistake", "{message}", context)
+
+
+def under(key: str, error: ValidationError) -> ValidationError:
+    """The same mistakes, found one key further down."""
+    details = [
+        InitErrorDetails(
+            type=PydanticCustomError("mistake", "{message}", _context(problem)),
+            loc=(key,),
+            input=None,
+        )
+        for problem in problems(error)
+    ]
+    return ValidationError.from_exception_data(error.title, details)
+
+
+def _context(problem: "Problem") -> dict[str, Any]:
+    return {"message": problem.message, "key": problem.key, "place": problem.place}
 
 
 def problems(error: ValidationError) -> list[Problem]:
@@ -95,7 +104,8 @@ def _problem(detail: ErrorDetails) -> Problem:
     location, context = tuple(detail["loc"]), detail.get("ctx", {})
     match detail["type"]:
         case "mistake":
-            return Problem(location, context["key"], context["message"])
+            place = location + context["place"]
+            return Problem(place, context["key"], context["message"])
         case "missing":
             return Problem(location[:-1], None, f'"{location[-1]}" is missing')
         case "union_tag_not_found":
@@ -120,6 +130,14 @@ def _field_problem(location: Path, message: str) -> Problem:
     return Problem(location[: fields[-1]], str(key[0]), f"{spelled_path(key)} {message}")
 
 
+_EXPECTED = {
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "bool_type": "true or false",
+    "string_type": "a text",
+}
+
+
 def _field_message(detail: ErrorDetails) -> str:
     got = f"got {shown(detail['input'])}"
     match detail["type"]:
@@ -127,14 +145,8 @@ def _field_message(detail: ErrorDetails) -> str:
             return str(detail["ctx"]["error"])
         case "literal_error":
             return f"must be {detail['ctx']['expected']}, {got}"
-        case "tuple_type":
-            return f"must be a list, {got}"
-        case "dict_type":
-            return f"must be a mapping, {got}"
-        case "bool_type":
-            return f"must be true or false, {got}"
-        case "string_type":
-            return f"must be a text, {got}"
+        case kind if kind in _EXPECTED:
+            return f"must be {_EXPECTED[kind]}, {got}"
         case "string_pattern_mismatch":
             return f"may hold letters, digits, _, - and, between these, dots; {got}"
         case _:
@@ -182,6 +194,13 @@ def shown(value: object, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def as_list(value: object) -> object:
+    """A list or tuple as it is; nothing else that can be iterated passes for a list."""
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"must be a list, got {shown(value)}")  # noqa: TRY004 (for pydantic)
+    return value
+
+
 def number(value: object) -> float:
     """A finite float from any real number but a bool; minus zero becomes zero."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
@@ -210,12 +229,12 @@ def whole(value: object) -> int:
 def plain(value: object) -> Any:
     """All of a value as JSON data, defaults included."""
     if isinstance(value, Value):
-        return {name: plain(field) for name, field in value}
+        return _keyed(value, {name: plain(field) for name, field in value})
     if isinstance(value, Mapping):
         return {str(name): plain(entry) for name, entry in value.items()}
     if isinstance(value, tuple | list):
         return [plain(entry) for entry in value]
-    return value.as_data() if isinstance(value, Plain) else value
+    return value.as_data() if hasattr(value, "as_data") else value
 
 
 def spelled(value: object) -> Any:
@@ -226,19 +245,26 @@ def spelled(value: object) -> Any:
         return {name: spelled(entry) for name, entry in value.items()}
     if isinstance(value, tuple | list):
         return [spelled(entry) for entry in value]
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:  # noqa: PLR2004
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return int(value)
-    return spelled(value.as_data()) if isinstance(value, Plain) else value
+    return spelled(value.as_data()) if hasattr(value, "as_data") else value
 
 
 def _spelled_fields(value: Value) -> dict[str, Any]:
     always = getattr(type(value), "ALWAYS_SPELLED", ())
     fields = type(value).model_fields
-    return {
+    written = {
         name: spelled(field)
         for name, field in value
         if name in always or (field is not None and field != fields[name].default)
     }
+    return _keyed(value, written)
+
+
+def _keyed(value: Value, fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields, under the value's keyword where files name its kind so."""
+    keyword = getattr(type(value), "KEYWORD", None)
+    return fields if keyword is None else {keyword: fields}
 
 
 def canonical_json(value: object) -> str:

@@ -4,10 +4,10 @@ import functools
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import StringConstraints
+from pydantic import ConfigDict, StringConstraints
 
 from millimorph.distributions import Choice, Distribution, Parameter
-from millimorph.parameters import Drawn, PerAxis, Range, Rule, Variable
+from millimorph.parameters import Coordinate, Drawn, PerAxis, Range, Rule
 from millimorph.values import Value, mistake
 
 PerAxisParameter = Parameter | tuple[Parameter, ...]
@@ -38,12 +38,12 @@ class Op(Value):
     id: Identifier | None = None
     probability: Annotated[float, Range(low=0.0, high=1.0, constant=True)] = 1.0
 
-    def variables(self, dimension: int) -> tuple[Variable, ...]:
+    def coordinates(self, dimension: int) -> tuple[Coordinate, ...]:
         """The coordinates of the parameters, in the order of the fields."""
         return tuple(
-            variable
+            coordinate
             for name, rule in rules(type(self)).items()
-            for variable in rule.variables(name, getattr(self, name), dimension)
+            for coordinate in rule.coordinates(name, getattr(self, name), dimension)
         )
 
     def with_numbers(self, dimension: int, drawn: Drawn) -> Self:
@@ -56,8 +56,13 @@ class Op(Value):
 
     def is_realised(self) -> bool:
         """Whether the op holds numbers only, has its id and is certain to take part."""
-        certain = self.id is not None and self.probability == 1.0
-        return certain and not any(_holds_distribution(value) for _, value in self)
+        if self.id is None or self.probability != 1.0:
+            return False
+        return not any(_holds_distribution(value) for _, value in self) and all(
+            isinstance(getattr(self, name), tuple | None)
+            for name, rule in rules(type(self)).items()
+            if isinstance(rule, PerAxis)
+        )
 
     def implied_dimensions(self) -> dict[str, int]:
         """The dimension that each per-axis list has numbers for, by field."""
@@ -92,6 +97,11 @@ def check_one_of(op: Op, first: str, second: str) -> None:
     """Refuse both or neither of two fields that say the same thing in two ways."""
     if (getattr(op, first) is None) == (getattr(op, second) is None):
         raise mistake(f"takes exactly one of {first} and {second}")
+
+
+def not_both(first: str, second: str) -> ConfigDict:
+    """What the JSON Schema of an op says of two such fields."""
+    return ConfigDict(json_schema_extra={"not": {"required": [first, second]}})
 
 
 def _holds_distribution(value: object) -> bool:

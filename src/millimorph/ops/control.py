@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from millimorph.distributions import Choice
 from millimorph.errors import PipelineError
@@ -10,11 +10,14 @@ from millimorph.ops.base import Op, WholeParameter
 from millimorph.ops.intensity import IntensityOp
 from millimorph.ops.spatial import SpatialOp
 from millimorph.parameters import Listed, Range, Whole
-from millimorph.values import mistake
+from millimorph.values import as_list, mistake
 
 SimpleOp = SpatialOp | IntensityOp
 
-Ops = tuple[Annotated["SpatialOp | IntensityOp | OneOf | SomeOf", Field(discriminator="op")], ...]
+Ops = Annotated[
+    tuple[Annotated["SpatialOp | IntensityOp | OneOf | SomeOf", Field(discriminator="op")], ...],
+    BeforeValidator(as_list),
+]
 
 
 class OneOf(Op):
@@ -87,7 +90,3 @@ def _check_members(ops: tuple[AnyOp, ...]) -> None:
         raise mistake("ops must hold at least one op", "ops")
     if len({is_spatial(op) for op in ops}) > 1:
         raise mistake("ops must be all spatial or all intensity", "ops")
-
-
-OneOf.model_rebuild()
-SomeOf.model_rebuild()

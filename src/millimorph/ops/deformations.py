@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy.typing as npt
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from millimorph.distributions import Parameter, Uniform
 from millimorph.errors import PipelineError
@@ -15,10 +15,12 @@ from millimorph.ops.base import (
     PerAxisParameter,
     PerAxisWhole,
     check_one_of,
+    not_both,
     prefer,
 )
 from millimorph.parameters import Listed, PerAxis, Range, Whole
 from millimorph.transforms import ApproximateInverse, RadialDistortionTransform
+from millimorph.values import mistake
 
 Spacing = Annotated[
     PerAxisParameter | None,
@@ -41,6 +43,8 @@ class Elastic(Op):
     `allow_folding`: by default a field that would fold is shrunk, and `fold_shrink` (1: not at all)
     records the factor in the recipe that a program holds.
     """
+
+    model_config = not_both("control_spacing_mm", "control_points")
 
     op: Literal["elastic"] = "elastic"
     control_spacing_mm: Spacing = 40.0
@@ -67,6 +71,8 @@ class Diffeomorphic(Op):
     `control_spacing_mm` or `control_points`, `lock_border` and `fold_shrink` as in Elastic.
     `magnitude_mm`: the largest length of the displacement.
     """
+
+    model_config = not_both("control_spacing_mm", "control_points")
 
     op: Literal["diffeomorphic"] = "diffeomorphic"
     control_spacing_mm: Spacing = 40.0
@@ -97,6 +103,7 @@ class RadialDistortion(Op):
     also a map of points.
     """
 
+    model_config = ConfigDict(json_schema_extra={"dependentRequired": {"unit": ["coefficients"]}})
     ALWAYS_SPELLED: ClassVar[tuple[str, ...]] = ("op", "coefficients", "unit")
 
     op: Literal["radial_distortion"] = "radial_distortion"
@@ -109,9 +116,11 @@ class RadialDistortion(Op):
     @model_validator(mode="before")
     @classmethod
     def _in_mm_when_given(cls, given: Any) -> Any:
-        if not isinstance(given, Mapping) or "unit" in given or "coefficients" not in given:
+        if not isinstance(given, Mapping):
             return given
-        return {**given, "unit": "mm"}
+        if "unit" in given and "coefficients" not in given:
+            raise mistake("with unit, coefficients must be given too", "unit")
+        return {"unit": "mm", **given} if "coefficients" in given else given
 
     def map(self, dimension: int) -> RadialDistortionTransform:
         """The op as a transform of points; PipelineError unless it has numbers and a centre."""

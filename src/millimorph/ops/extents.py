@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import model_validator
 
-from millimorph.ops.base import Op, PerAxisParameter, PerAxisWhole, check_one_of, prefer
+from millimorph.ops.base import Op, PerAxisParameter, PerAxisWhole, check_one_of, not_both, prefer
 from millimorph.parameters import PerAxis, Range, Whole
 
 Size = Annotated[
@@ -19,6 +19,8 @@ class Crop(Op):
     `size`: (x, y, z) in voxels, at most the grid's; or instead `fraction`, 0 to 1 of each axis.
     `position`: where along each axis the crop lies, from 0 (lowest index) to 1 (highest).
     """
+
+    model_config = not_both("size", "fraction")
 
     op: Literal["crop"] = "crop"
     size: Size = None
@@ -45,6 +47,8 @@ class Pad(Op):
     `size`: the smallest size (x, y, z) in voxels, the added voxels split evenly and an odd one at
     the upper end; or instead `margin`, the voxels added at both ends of each axis.
     """
+
+    model_config = not_both("size", "margin")
 
     op: Literal["pad"] = "pad"
     size: Size = None

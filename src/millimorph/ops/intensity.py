@@ -9,9 +9,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import model_validator
 
 from millimorph.distributions import LogUniform, Parameter, Uniform
-from millimorph.ops.base import Op, prefer
+from millimorph.ops.base import Op, check_one_of, not_both, prefer
 from millimorph.parameters import Range
-from millimorph.values import mistake
 
 
 class Gamma(Op):
@@ -31,6 +30,8 @@ class GaussianNoise(Op):
     the robust range. One of the two; left out, a fraction up to 5 %.
     """
 
+    model_config = not_both("std", "std_fraction")
+
     op: Literal["gaussian_noise"] = "gaussian_noise"
     std: Annotated[Parameter | None, Range(low=0.0, optional=True)] = None
     std_fraction: Annotated[Parameter | None, Range(low=0.0, optional=True)] = Uniform(0.0, 0.05)
@@ -42,8 +43,7 @@ class GaussianNoise(Op):
 
     @model_validator(mode="after")
     def _one_amplitude(self) -> Self:
-        if (self.std is None) == (self.std_fraction is None):
-            raise mistake("takes exactly one of std and std_fraction")
+        check_one_of(self, "std", "std_fraction")
         return self
 
 

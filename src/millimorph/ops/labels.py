@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from millimorph.parameters import Drawn, Rule
+from millimorph.parameters import Checked
 from millimorph.values import shown, whole
 
 LARGEST_LABEL = 2**32 - 1
@@ -10,7 +10,7 @@ LARGEST_LABEL = 2**32 - 1
 Pair = tuple[int, int] | tuple[str, str]
 
 
-class PairRule(Rule):
+class PairRule(Checked):
     """Pairs of labels or of landmark names; none may be in two pairs."""
 
     def parse(self, given: Any) -> tuple[Pair, ...] | None:
@@ -36,20 +36,12 @@ class PairRule(Rule):
         pairs = [{"type": "array", "items": k, "minItems": 2, "maxItems": 2} for k in kinds]
         return {"anyOf": [{"type": "array", "items": {"anyOf": pairs}}, {"type": "null"}]}
 
-    def entries(self, name: str, value: Any, dimension: int) -> tuple[tuple[str, Any], ...]:  # noqa: ARG002
-        """Nothing of it is drawn."""
-        return ()
-
-    def realise(self, name: str, value: Any, dimension: int, drawn: Drawn) -> Any:  # noqa: ARG002
-        """The pairs as they are."""
-        return value
-
 
 LabelPairs = Annotated[tuple[Pair, ...] | None, PairRule()]
 
 
 def _pair(given: Any) -> Pair:
-    if not isinstance(given, list | tuple) or len(given) != 2:  # noqa: PLR2004
+    if not isinstance(given, list | tuple) or len(given) != 2:
         raise ValueError(f"must be a list of pairs such as [[2, 3]], got the entry {shown(given)}")
     first, second = given
     if isinstance(first, str) and isinstance(second, str) and first and second:

@@ -8,7 +8,8 @@ import math
 
 from millimorph.distributions import Uniform, UnitInterval
 from millimorph.kernels.elementary import cos, exp, log, sin
-from millimorph.parameters import Drawn, Variable
+from millimorph.parameters import Coordinate, Drawn
+from millimorph.values import number
 
 Versor = tuple[float, float, float, float]
 
@@ -16,24 +17,24 @@ _ITERATIONS = 6
 _SERIES_LIMIT = 1.0
 
 
-def versor_variables(dimension: int) -> tuple[Variable, ...]:
+def versor_coordinates(dimension: int) -> tuple[Coordinate, ...]:
     """What a rotation is drawn from: two coordinates for the axis (3D) and one for the angle."""
-    if dimension == 2:  # noqa: PLR2004
-        return (Variable("angle", Uniform(-1.0, 1.0)),)
+    if dimension == 2:
+        return (Coordinate("angle", Uniform(-1.0, 1.0)),)
     names = ("axis_height", "axis_azimuth", "angle")
-    return tuple(Variable(name, UnitInterval()) for name in names)
+    return tuple(Coordinate(name, UnitInterval()) for name in names)
 
 
 def random_versor(dimension: int, max_angle_deg: float, drawn: Drawn) -> Versor:
     """The versor (x, y, z, w) at the drawn coordinates; in 2D about z."""
     limit = max_angle_deg * math.pi / 180.0
-    if dimension == 2:  # noqa: PLR2004
-        return _versor((0.0, 0.0, 1.0), limit * float(drawn("angle")))
-    height = 2.0 * float(drawn("axis_height")) - 1.0
-    azimuth = 2.0 * math.pi * float(drawn("axis_azimuth"))
+    if dimension == 2:
+        return _versor((0.0, 0.0, 1.0), limit * number(drawn("angle")))
+    height = 2.0 * number(drawn("axis_height")) - 1.0
+    azimuth = 2.0 * math.pi * number(drawn("axis_azimuth"))
     radius = math.sqrt(max(0.0, 1.0 - height * height))
     axis = (radius * cos(azimuth), radius * sin(azimuth), height)
-    return _versor(axis, haar_angle(float(drawn("angle")), limit))
+    return _versor(axis, haar_angle(number(drawn("angle")), limit))
 
 
 def haar_angle(u: float, limit: float) -> float:

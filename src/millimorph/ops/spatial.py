@@ -16,15 +16,15 @@ from millimorph.ops.base import Centre, Op, PerAxisParameter, WholeParameter
 from millimorph.ops.deformations import Diffeomorphic, Elastic, RadialDistortion, Warp
 from millimorph.ops.extents import Crop, Pad
 from millimorph.ops.labels import LabelPairs
-from millimorph.ops.rotations import random_versor, versor_variables
+from millimorph.ops.rotations import random_versor, versor_coordinates
 from millimorph.parameters import (
     ANGLES,
     SHEARS,
+    Coordinate,
     Drawn,
     Listed,
     PerAxis,
     Range,
-    Variable,
     Whole,
     Word,
 )
@@ -90,14 +90,14 @@ class Rotation(Op):
         if self.versor is None:
             return self
         square = sum(component * component for component in self.versor)
-        if len(self.versor) != 4 or abs(square - 1.0) > slack:  # noqa: PLR2004
+        if len(self.versor) != 4 or abs(square - 1.0) > slack:
             raise mistake("versor must be four numbers (x, y, z, w) of length 1", key="versor")
         return self
 
-    def variables(self, dimension: int) -> tuple[Variable, ...]:
+    def coordinates(self, dimension: int) -> tuple[Coordinate, ...]:
         """The limit where it varies, then what the axis and the angle are drawn from."""
-        drawn = () if self.versor is not None else versor_variables(dimension)
-        return (*super().variables(dimension), *drawn)
+        drawn = () if self.versor is not None else versor_coordinates(dimension)
+        return (*super().coordinates(dimension), *drawn)
 
     def with_numbers(self, dimension: int, drawn: Drawn) -> Self:
         """The rotation as a versor."""
