@@ -33,8 +33,11 @@ ROWS: dict[str, Callable[[Plan], list[Row]]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure everything, print the tables and write the JSON that was asked for."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     plan: Plan = options.plan
+    if options.peers_python is not None and not options.peers_python.is_file():
+        parser.error(f"--peers-python: there is no interpreter {options.peers_python}")
     start = perf_counter()
     described = machine.described()
     print(f"millimorph benchmarks ({plan.label}); one thread, best of interleaved rounds")
@@ -74,7 +77,8 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(option, dest="plan", action="store_const", const=plan, help=plan.label)
     parser.add_argument(
         "--peers-python",
-        type=Path,
+        # A virtual environment's interpreter is a link that must not be followed.
+        type=lambda path: Path(path).absolute(),
         metavar="PATH",
         default=os.environ.get("MILLIMORPH_PEERS_PYTHON"),
         help="interpreter that has the peers (or MILLIMORPH_PEERS_PYTHON); " + HOW_TO_INSTALL,

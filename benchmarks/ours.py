@@ -15,6 +15,8 @@ from benchmarks.inputs import (
     label_array,
     source_array,
 )
+from millimorph.ops import SpatialOp
+from millimorph.transforms import Transform
 
 Interpolation = Literal["nearest", "linear", "cubic"]
 IMAGE = "image"
@@ -36,7 +38,7 @@ class Work:
         return self.program.target(IMAGE).size[0]
 
     @property
-    def pull(self) -> mm.Transform:
+    def pull(self) -> Transform:
         """The map from target points to source points."""
         return self.program.source_from_target(IMAGE)
 
@@ -77,7 +79,7 @@ def with_labels(case: mm.Case) -> mm.Case:
     return replace(case, labels={LABELS: labels})
 
 
-def prepare(case: mm.Case, spatial: tuple[object, ...], interpolation: Interpolation) -> Work:
+def prepare(case: mm.Case, spatial: tuple[SpatialOp, ...], interpolation: Interpolation) -> Work:
     """Draw one recipe of the spatial ops and compile it for the case."""
     pipeline = mm.Pipeline(
         spatial=spatial,

@@ -14,7 +14,7 @@ from benchmarks.peers import ROOT
 from benchmarks.plan import Plan
 from benchmarks.table import Gate, Row
 
-MEGABYTE = 1 << 20
+MEGABYTE = 1_000_000
 CACHED = "first augment, kernels cached"
 NOT_CACHED = "first augment, kernels not cached"
 
