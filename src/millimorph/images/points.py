@@ -84,7 +84,7 @@ class Boxes:
 
 def _points(points: NDArray[Any], what: str) -> NDArray[np.float64]:
     array = np.array(points, dtype=np.float64, order="C")
-    if array.ndim != 2 or array.shape[1] not in (2, 3):  # noqa: PLR2004  2D or 3D
+    if array.ndim != 2 or array.shape[1] not in (2, 3):
         raise ImageError(
             f"{what} are an array of shape (n, 2) or (n, 3) in mm, got shape {array.shape}"
         )

@@ -259,7 +259,7 @@ def _label_dtype(smallest: float, largest: float) -> str:
 
 
 def _check_label_range(array: NDArray[Any], grid: ImageGrid) -> None:
-    if array.dtype.itemsize <= 4 and array.dtype.kind != "f":  # noqa: PLR2004  all 32-bit values fit
+    if array.dtype.itemsize <= 4 and array.dtype.kind != "f":
         return
     low, high = LABEL_RANGE
     bad = (array < low) | (array > high)
@@ -272,7 +272,7 @@ def _first(bad: NDArray[np.bool_], array: NDArray[Any], grid: ImageGrid) -> str:
     position = np.unravel_index(int(np.argmax(bad)), bad.shape)
     index = tuple(int(i) for i in reversed(position[-grid.dimension :]))
     where = f" of channel {int(position[0])}" if len(position) > grid.dimension else ""
-    axes = "(x, y)" if grid.dimension == 2 else "(x, y, z)"  # noqa: PLR2004  2D
+    axes = "(x, y)" if grid.dimension == 2 else "(x, y, z)"
     return f"{array[position].item()!r} at index {axes} = {index}{where}"
 
 

@@ -1,1 +1,40 @@
-"""."""
+"""Files and SimpleITK objects in and out; SimpleITK and nibabel are loaded when first needed."""
+
+from millimorph.io.dicom import is_dicom_folder, read_dicom_series
+from millimorph.io.files import (
+    read_boxes,
+    read_displacement_field,
+    read_image,
+    read_labels,
+    read_landmarks,
+    read_transform,
+    write_boxes,
+    write_image,
+    write_labels,
+    write_landmarks,
+    write_transform,
+)
+from millimorph.io.layouts import CaseFiles, find_cases, load_case
+from millimorph.io.sitk import from_sitk, labels_from_sitk, to_sitk
+
+__all__ = [
+    "CaseFiles",
+    "find_cases",
+    "from_sitk",
+    "is_dicom_folder",
+    "labels_from_sitk",
+    "load_case",
+    "read_boxes",
+    "read_dicom_series",
+    "read_displacement_field",
+    "read_image",
+    "read_labels",
+    "read_landmarks",
+    "read_transform",
+    "to_sitk",
+    "write_boxes",
+    "write_image",
+    "write_labels",
+    "write_landmarks",
+    "write_transform",
+]

@@ -10,11 +10,15 @@ from millimorph.errors import FileError
 GZIP = 31
 ZLIB_OR_GZIP = 47
 
+Compressed = bytes | memoryview
+
 _GZIP_MAGIC = b"\x1f\x8b"
 _FEED = 1 << 20
 
 
-def inflate(path: Path, compressed: bytes, head: int, length: Callable[[bytes], int]) -> bytearray:
+def inflate(
+    path: Path, compressed: Compressed, head: int, length: Callable[[bytes], int]
+) -> bytearray:
     """Return the content of a gzip stream whose length its own first bytes announce.
 
     The first `head` bytes are passed to `length`, which returns the whole length (and may raise).
@@ -44,7 +48,7 @@ def inflate(path: Path, compressed: bytes, head: int, length: Callable[[bytes], 
     return content
 
 
-def check_deflated(path: Path, compressed: bytes, expected: int) -> None:
+def check_deflated(path: Path, compressed: Compressed, expected: int) -> None:
     """Raise FileError unless a zlib or gzip stream is whole and holds exactly `expected` bytes."""
     filled = 0
     for piece in _pieces(path, compressed, ZLIB_OR_GZIP, expected + 1):
@@ -55,13 +59,13 @@ def check_deflated(path: Path, compressed: bytes, expected: int) -> None:
         raise FileError(_wrong_length(path, filled, expected))
 
 
-def check_bzip2(path: Path, compressed: bytes, expected: int) -> None:
+def check_bzip2(path: Path, compressed: Compressed, expected: int) -> None:
     """Raise FileError unless a bzip2 stream is whole and holds exactly `expected` bytes."""
     stream = bz2.BZ2Decompressor()
     filled = 0
     try:
         for start in range(0, len(compressed), _FEED):
-            feed = compressed[start : start + _FEED]
+            feed: Compressed = compressed[start : start + _FEED]
             while not stream.eof and filled <= expected:
                 filled += len(stream.decompress(feed, _FEED))
                 feed = b""
@@ -73,10 +77,11 @@ def check_bzip2(path: Path, compressed: bytes, expected: int) -> None:
         raise FileError(_wrong_length(path, filled, expected))
 
 
-def _pieces(path: Path, compressed: bytes, wbits: int, most: int) -> Iterator[bytes]:
+def _pieces(path: Path, compressed: Compressed, wbits: int, most: int) -> Iterator[bytes]:
     """Yield the decompressed stream in pieces of bounded size, and refuse any damage."""
     stream = zlib.decompressobj(wbits)
-    position, pending = 0, b""
+    position = 0
+    pending: Compressed = b""
     while True:
         if not pending:
             pending = compressed[position : position + _FEED]

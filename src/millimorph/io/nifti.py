@@ -110,10 +110,10 @@ def _read(path: Path) -> tuple[NiftiHeader, NDArray[Any]]:
 def _arranged(header: NiftiHeader, voxels: NDArray[Any]) -> NDArray[Any]:
     """Return the voxels as (z, y, x) or (y, x), below an axis of channels or frames if any."""
     x, y, z, t, c = header.sizes
-    spatial = (z, y, x) if header.dimension == 3 else (y, x)  # noqa: PLR2004  3D
+    spatial = (z, y, x) if header.dimension == 3 else (y, x)
     if header.colours:
         return np.moveaxis(voxels.reshape(*spatial, header.colours), -1, 0)
-    if header.dimension == 2:  # noqa: PLR2004  2D
+    if header.dimension == 2:
         return voxels.reshape(c, y, x) if c > 1 else voxels.reshape(y, x)
     leading = (t * c,) if t > 1 or c > 1 else ()
     return voxels.reshape(*leading, *spatial)

@@ -123,7 +123,7 @@ def parse_header(head: bytes, path: Path) -> NiftiHeader:
     if not (np.isfinite(offset) and offset >= single and offset == np.floor(offset)):
         raise FileError(f"{path}: the voxels cannot start at byte {offset}")
     sizes = (lengths[0], lengths[1], lengths[2], lengths[3], lengths[4])
-    dimension = 2 if count == 2 or _is_flat_vector(fields, sizes) else 3  # noqa: PLR2004  2D
+    dimension = 2 if count == 2 or _is_flat_vector(fields, sizes) else 3
     return NiftiHeader(fields, sizes, dimension, dtype, colours, int(offset), str(path))
 
 
@@ -190,7 +190,7 @@ def _grid(header: NiftiHeader) -> ImageGrid:
         affine[:2] *= -1.0
     affine = affine * _LPS_FROM_RAS[:, np.newaxis]
     affine[:3] *= unit
-    if header.dimension == 3:  # noqa: PLR2004  3D
+    if header.dimension == 3:
         return orientation.grid_from_affine(size, affine, header.where)
     return _flat_grid(header, affine)
 
@@ -235,7 +235,7 @@ def _warn_of_pixdim(
     header: NiftiHeader, sform: NDArray[np.float64], lengths: NDArray[np.float64], unit: float
 ) -> None:
     spacing = orientation.column_lengths(sform[:3, :3])
-    count = 2 if header.dimension == 2 else 3  # noqa: PLR2004  2D
+    count = 2 if header.dimension == 2 else 3
     off = unit * np.abs(spacing - lengths)[:count] * np.array(header.sizes[:count])
     if not float(np.max(off)) <= orientation.NOTICEABLE_MM:
         _warn(

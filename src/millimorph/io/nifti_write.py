@@ -38,7 +38,7 @@ def write_nifti(image: ScalarImage | LabelMap, path: Path) -> None:
     Raises OutputError if it cannot be written, or would not come back in its place.
     """
     leading = image.array.ndim > image.dimension
-    if image.frames is not None and image.dimension == 2:  # noqa: PLR2004  2D
+    if image.frames is not None and image.dimension == 2:
         raise OutputError(
             f"cannot write {path}: NIfTI has no 2D time series; write the frames as single images"
         )
@@ -47,7 +47,7 @@ def write_nifti(image: ScalarImage | LabelMap, path: Path) -> None:
         sizes += [image.channels]
     elif leading:
         sizes += [1, image.channels]
-    elif image.dimension == 2:  # noqa: PLR2004  2D
+    elif image.dimension == 2:
         sizes = list(image.grid.size)
     header = _header_for(image, sizes, path)
     if image.frames is not None:
@@ -55,7 +55,7 @@ def write_nifti(image: ScalarImage | LabelMap, path: Path) -> None:
         header["toffset"] = image.frames.origin_s
         header["xyzt_units"] = _MM_AND_SECONDS
     elif leading:
-        flat = image.dimension == 2  # noqa: PLR2004  2D
+        flat = image.dimension == 2
         header["intent_code"] = nifti_header.VECTOR
         header["intent_name"] = nifti_header.CHANNELS_2D if flat else nifti_header.CHANNELS_3D
     _write(header, image.array, path)

@@ -47,11 +47,16 @@ def from_sitk(value: Any) -> ScalarImage | Transform:
     """
     sitk = simpleitk()
     if isinstance(value, sitk.Image):
-        array, grid, frames = _unpacked(value)
-        return ScalarImage(array, grid, frames)
+        return image_from_sitk(value)
     if isinstance(value, sitk.Transform):
         return sitk_transforms.transform_from_sitk(value)
     raise ImageError(f"from_sitk takes a SimpleITK Image or Transform, got {type(value).__name__}")
+
+
+def image_from_sitk(image: Any, where: str = "the SimpleITK image") -> ScalarImage:
+    """Return the image of a SimpleITK image; errors name `where` it is from."""
+    array, grid, frames = _unpacked(image, where)
+    return ScalarImage(array, grid, frames)
 
 
 def labels_from_sitk(image: Any) -> LabelMap:
@@ -115,7 +120,9 @@ def place_sitk(image: Any, grid: ImageGrid) -> None:
     image.SetDirection(grid.direction.ravel().tolist())
 
 
-def _unpacked(image: Any) -> tuple[NDArray[Any], ImageGrid, FrameAxis | None]:
+def _unpacked(
+    image: Any, where: str = "the SimpleITK image"
+) -> tuple[NDArray[Any], ImageGrid, FrameAxis | None]:
     sitk = simpleitk()
     whole = image.GetDimension()
     vector = "vector" in image.GetPixelIDTypeAsString()
@@ -129,7 +136,7 @@ def _unpacked(image: Any) -> tuple[NDArray[Any], ImageGrid, FrameAxis | None]:
             f"SimpleITK pixels of type {image.GetPixelIDTypeAsString()} are not supported; cast "
             f"the image to real numbers first"
         )
-    grid = grid_from_sitk(image)
+    grid = grid_from_sitk(image, where)
     array = sitk.GetArrayFromImage(image)
     if vector:
         array = np.moveaxis(array, -1, 0) if array.ndim > whole else array[np.newaxis]

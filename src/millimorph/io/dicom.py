@@ -1,0 +1,297 @@
+"""Reading one DICOM series from a folder, only if its slices make a regular box.
+
+Slices are ordered by the projection of ImagePositionPatient on the normal of
+ImageOrientationPatient, never by name or number. GDCM applies each file's own rescaling. A slice
+more than 0.1 mm (or a quarter of the spacing, if that is less) from its place in a regular box is
+an error, as are doubled positions, gaps, gantry tilt, and mixed orientations or sizes.
+Source: DICOM PS3.3 C.7.6.2.
+"""
+
+import warnings
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from millimorph.errors import FileError, GeometryError, MillimorphWarning
+from millimorph.images import ScalarImage
+from millimorph.io import limits
+from millimorph.io.lazy import simpleitk
+from millimorph.io.orientation import NOTICEABLE_MM, grid_from_affine
+from millimorph.io.rasters import reason
+from millimorph.io.sitk import image_from_sitk
+
+_POSITION, _ORIENTATION, _SERIES = "0020|0032", "0020|0037", "0020|000e"
+_FRAMES, _SAMPLES = "0028|0008", "0028|0002"
+_SLICE_DISTANCES = ("0018|0088", "0018|0050")
+_PREAMBLE, _MAGIC = 128, b"DICM"
+_INDEX_FILE = "DICOMDIR"
+_PROBED_FILES = 50
+_SAME_PLACE_MM = 0.01
+_SAME_ORIENTATION = 1e-4
+_GAP = 1.5
+_SHOWN = 5
+_UID_END = 12
+
+
+@dataclass(frozen=True, eq=False)
+class _Slice:
+    """What one file says of its place; `across` are the directions of a row and a column."""
+
+    path: Path
+    series: str
+    size: tuple[int, int]
+    spacing: tuple[float, float]
+    position: NDArray[np.float64]
+    across: NDArray[np.float64]
+    thickness: float | None
+
+
+def is_dicom_folder(folder: str | Path) -> bool:
+    """Tell whether one of the first files of a folder is a DICOM file; False if it is no folder."""
+    if not Path(folder).is_dir():
+        return False
+    names = sorted(path for path in Path(folder).iterdir() if path.is_file())
+    return any(_is_dicom(path) for path in names[:_PROBED_FILES])
+
+
+def read_dicom_series(folder: str | Path, series_uid: str | None = None) -> ScalarImage:
+    """Read the series in a folder as a 3D image; CT in HU.
+
+    Integers stay integers (int16 where that holds them), other rescaled values become float32. If
+    the folder has several series, `series_uid` names one, by its whole UID or the end of it.
+
+    Raises FileError with the files and places that do not fit.
+    """
+    folder = Path(folder)
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.is_file() and _is_dicom(path))
+    except OSError as error:
+        raise FileError(f"{folder}: cannot be read: {error.strerror or error}") from error
+    if not paths:
+        raise FileError(f"{folder}: no DICOM files in this folder")
+    slices = _chosen(folder, [_header(path) for path in paths], series_uid)
+    return _stacked(str(folder), slices)
+
+
+def read_dicom_file(path: Path) -> ScalarImage:
+    """Read one DICOM file: 3D with one slice if it has a place in the patient, else 2D.
+
+    Raises FileError, also for several frames in one file.
+    """
+    limits.check_present(path)
+    if not _is_dicom(path):
+        raise FileError(f"{path}: not a DICOM file")
+    reader = _reader(path)
+    if reader.HasMetaDataKey(_POSITION) and reader.HasMetaDataKey(_ORIENTATION):
+        return _stacked(str(path), [_header(path)])
+    _check_single(path, reader)
+    return image_from_sitk(_pixels(path)[:, :, 0], str(path))
+
+
+def _is_dicom(path: Path) -> bool:
+    if path.name.startswith(".") or path.name.upper() == _INDEX_FILE:
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(_PREAMBLE + len(_MAGIC))[_PREAMBLE:] == _MAGIC
+    except OSError:
+        return False
+
+
+def _reader(path: Path) -> Any:
+    reader = simpleitk().ImageFileReader()
+    reader.SetImageIO("GDCMImageIO")
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise FileError(f"{path}: not a readable DICOM image: {reason(error)}") from error
+    return reader
+
+
+def _pixels(path: Path) -> Any:
+    reader = _reader(path)
+    limits.check_announced(path, int(np.prod(reader.GetSize(), dtype=object)) * 8)
+    try:
+        return reader.Execute()
+    except RuntimeError as error:
+        raise FileError(f"{path}: its pixels cannot be read: {reason(error)}") from error
+
+
+def _header(path: Path) -> _Slice:
+    reader = _reader(path)
+    _check_single(path, reader)
+    position = _numbers(path, reader, _POSITION, 3)
+    across = np.array(_numbers(path, reader, _ORIENTATION, 6)).reshape(2, 3)
+    thickness = [_numbers(path, reader, k, 1)[0] for k in _SLICE_DISTANCES if _has(reader, k)]
+    size, spacing = reader.GetSize(), reader.GetSpacing()
+    return _Slice(
+        path=path,
+        series=reader.GetMetaData(_SERIES).strip("\0 ") if reader.HasMetaDataKey(_SERIES) else "",
+        size=(int(size[0]), int(size[1])),
+        spacing=(float(spacing[0]), float(spacing[1])),
+        position=np.array(position),
+        across=across,
+        thickness=next((step for step in thickness if step > 0), None),
+    )
+
+
+def _check_single(path: Path, reader: Any) -> None:
+    frames = int(_numbers(path, reader, _FRAMES, 1)[0]) if _has(reader, _FRAMES) else 1
+    if frames > 1 or (len(reader.GetSize()) > 2 and reader.GetSize()[2] > 1):
+        raise FileError(
+            f"{path}: {frames} frames in one DICOM file (enhanced or cine) are not supported; "
+            f"convert it to NIfTI first, for example with dcm2niix"
+        )
+
+
+def _has(reader: Any, key: str) -> bool:
+    return bool(reader.HasMetaDataKey(key) and reader.GetMetaData(key).strip("\0 "))
+
+
+def _numbers(path: Path, reader: Any, key: str, count: int) -> list[float]:
+    if not _has(reader, key):
+        raise FileError(
+            f"{path}: the DICOM element ({key.replace('|', ',')}) is missing; without it the slice "
+            f"has no place in the patient"
+        )
+    text = reader.GetMetaData(key).strip("\0 ")
+    try:
+        values = [float(word) for word in text.split("\\")]
+    except ValueError:
+        values = []
+    if len(values) != count or not np.isfinite(values).all():
+        raise FileError(f"{path}: the DICOM element ({key.replace('|', ',')}) is {text!r}")
+    return values
+
+
+def _chosen(folder: Path, slices: list[_Slice], series_uid: str | None) -> list[_Slice]:
+    counts: dict[str, int] = {}
+    for one in slices:
+        counts[one.series] = counts.get(one.series, 0) + 1
+    known = ", ".join(f"…{uid[-_UID_END:]} ({n} files)" for uid, n in sorted(counts.items()))
+    if series_uid is None:
+        if len(counts) > 1:
+            raise FileError(
+                f"{folder}: {len(counts)} DICOM series in one folder: {known}; choose one with "
+                f"series_uid=, its UID or the end of it"
+            )
+        return slices
+    fitting = [uid for uid in counts if uid.endswith(series_uid)]
+    if len(fitting) != 1:
+        state = "no" if not fitting else "more than one"
+        raise FileError(f"{folder}: {state} DICOM series ends in {series_uid!r}; it has {known}")
+    return [one for one in slices if one.series == fitting[0]]
+
+
+def _stacked(where: str, slices: list[_Slice]) -> ScalarImage:
+    """Check that the slices make a box, and read them in their order along its normal."""
+    _check_alike(where, slices)
+    first = slices[0]
+    row, column = first.across
+    normal = np.cross(row, column)
+    ordered = sorted(slices, key=lambda one: (_along(one, normal), one.path.name))
+    step = _checked_step(where, ordered, normal)
+    affine = np.eye(4)
+    for axis, (direction, spacing) in enumerate(
+        zip((row, column, normal), (*first.spacing, step), strict=True)
+    ):
+        affine[:3, axis] = direction * spacing
+    affine[:3, 3] = ordered[0].position
+    try:
+        grid = grid_from_affine((*first.size, len(ordered)), affine, where)
+    except GeometryError as error:
+        raise FileError(str(error)) from error
+    return ScalarImage(_voxels(ordered), grid)
+
+
+def _check_alike(where: str, slices: list[_Slice]) -> None:
+    first = slices[0]
+    for one in slices[1:]:
+        if one.size != first.size or not np.allclose(one.spacing, first.spacing, 1e-4, 0):
+            raise FileError(
+                f"{where}: slices of different size: {first.path.name} has {first.size} pixels of "
+                f"{first.spacing} mm, {one.path.name} has {one.size} of {one.spacing} mm"
+            )
+        if float(np.abs(one.across - first.across).max()) > _SAME_ORIENTATION:
+            raise FileError(
+                f"{where}: slices of different orientation: {first.path.name} has "
+                f"{first.across.ravel().tolist()}, {one.path.name} {one.across.ravel().tolist()}; "
+                f"is a localiser among them?"
+            )
+
+
+def _along(one: _Slice, normal: NDArray[np.float64]) -> float:
+    x, y, z = one.position * normal
+    return float(x + y + z)
+
+
+def _checked_step(where: str, ordered: list[_Slice], normal: NDArray[np.float64]) -> float:
+    """Return the distance of neighbouring slices; FileError if they are not evenly stacked."""
+    if len(ordered) == 1:
+        return _lone_step(where, ordered[0])
+    places = [_along(one, normal) for one in ordered]
+    steps = [after - before for before, after in pairwise(places)]
+    doubled = [k for k, step in enumerate(steps) if step < _SAME_PLACE_MM]
+    if doubled:
+        raise FileError(
+            f"{where}: {len(doubled)} slices lie where another one lies, first "
+            f"{_pair(ordered, places, doubled[0])}; split the acquisitions or time points"
+        )
+    usual = sorted(steps)[len(steps) // 2]
+    gaps = [k for k, step in enumerate(steps) if step > _GAP * usual]
+    if gaps:
+        shown = "; ".join(_pair(ordered, places, k) for k in gaps[:_SHOWN])
+        raise FileError(
+            f"{where}: slices are missing, the usual distance is {usual:.4g} mm; {len(gaps)} gaps: "
+            f"{shown}"
+        )
+    step = (places[-1] - places[0]) / (len(ordered) - 1)
+    tolerance = min(NOTICEABLE_MM, step / 4)
+    for k, one in enumerate(ordered):
+        off = one.position - ordered[0].position - normal * (k * step)
+        x, y, z = off * off
+        if float(np.sqrt(x + y + z)) > tolerance:
+            raise FileError(
+                f"{where}: slices are tilted against their stack (gantry tilt) or unevenly spaced: "
+                f"{one.path.name} at {one.position.tolist()} mm is {np.sqrt(x + y + z):.3g} mm "
+                f"from its place in a regular box; convert it with dcm2niix first"
+            )
+    return step
+
+
+def _lone_step(where: str, only: _Slice) -> float:
+    if only.thickness is not None:
+        return only.thickness
+    warnings.warn(
+        f"{where}: one slice without a thickness; 1 mm is taken", MillimorphWarning, stacklevel=2
+    )
+    return 1.0
+
+
+def _pair(ordered: list[_Slice], places: list[float], k: int) -> str:
+    return (
+        f"{ordered[k].path.name} at {places[k]:.4g} mm and {ordered[k + 1].path.name} at "
+        f"{places[k + 1]:.4g} mm"
+    )
+
+
+def _voxels(ordered: list[_Slice]) -> NDArray[Any]:
+    planes = []
+    for one in ordered:
+        image = _pixels(one.path)
+        if image.GetNumberOfComponentsPerPixel() > 1:
+            raise FileError(f"{one.path}: colour slices are not supported")
+        planes.append(simpleitk().GetArrayFromImage(image)[0])
+    kind = np.result_type(*[plane.dtype for plane in planes])
+    volume = np.stack([plane.astype(kind, copy=False) for plane in planes])
+    if kind.kind == "f":
+        return volume.astype(np.float32)
+    limit = np.iinfo(np.int16)
+    if kind.itemsize > 2 and limit.min <= volume.min() and volume.max() <= limit.max:
+        return volume.astype(np.int16)
+    return volume
