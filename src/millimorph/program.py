@@ -9,6 +9,7 @@ from typing import Literal, assert_never
 
 from millimorph.errors import CompileError
 from millimorph.geometry import ImageGrid
+from millimorph.kernels.philox import StreamKey
 from millimorph.recipe import Recipe
 from millimorph.transforms import CompositeTransform, Transform
 
@@ -17,11 +18,31 @@ Fill = float | Literal["background", "minimum", "edge"]
 
 
 @dataclass(frozen=True)
+class PowerCurve:
+    """Grey levels to a power between the source's minimum and maximum."""
+
+    exponent: float
+
+
+@dataclass(frozen=True)
+class NormalNoise:
+    """Normal noise of a deviation in grey levels, or in robust ranges of the source."""
+
+    deviation: float
+    of_robust_range: bool
+    stream: StreamKey
+
+
+Pointwise = PowerCurve | NormalNoise
+
+
+@dataclass(frozen=True)
 class Sampled:
     """One array of the case and how it is read.
 
     `smoothing_mm` is the standard deviation, per source axis, of the Gaussian that precedes
-    downsampling; `swaps` are pairs of labels that change places; `nan` replaces NaN (None: error).
+    downsampling; `swaps` are pairs of labels that change places; `nan` replaces NaN (None: error);
+    `pointwise` ops are applied in order to each block of voxels before it leaves the cache.
     """
 
     role: Literal["images", "labels"]
@@ -33,6 +54,7 @@ class Sampled:
     smoothing_mm: tuple[float, ...] | None = None
     swaps: tuple[tuple[int, int], ...] = ()
     nan: float | None = None
+    pointwise: tuple[Pointwise, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -167,9 +189,24 @@ def _sample_text(sample: Sampled, *, copied: bool) -> str:
         text += (
             ", smoothed first by " + " x ".join(f"{sd:.3g}" for sd in sample.smoothing_mm) + " mm"
         )
+    if sample.pointwise:
+        text += ", then in the same pass " + ", ".join(
+            _pointwise_text(op) for op in sample.pointwise
+        )
     if sample.swaps:
         text += ", labels swapped " + ", ".join(f"{a}<->{b}" for a, b in sample.swaps)
     return text
+
+
+def _pointwise_text(op: Pointwise) -> str:
+    match op:
+        case PowerCurve():
+            return f"gamma {op.exponent:.4g}"
+        case NormalNoise():
+            unit = " of the robust range" if op.of_robust_range else ""
+            return f"Gaussian noise {op.deviation:.4g}{unit}"
+        case _:
+            assert_never(op)
 
 
 def _size(grid: ImageGrid) -> str:

@@ -34,10 +34,12 @@ from millimorph.backends.sources import (
     Source,
     clean,
     fill_number,
+    noise_deviation,
     smoothed,
     spline_coefficients,
+    value_range,
 )
-from millimorph.program import Resample, Sampled
+from millimorph.program import NormalNoise, PowerCurve, Resample, Sampled
 
 Array = npt.NDArray[np.generic]
 
@@ -54,7 +56,7 @@ def run_resample(
     """Resample every array of a stage; `threads` None uses the CPUs this process may run on."""
     if stage.copy is not None:
         return {
-            sample.name: _finished(sources[sample.name], copied(stage, sample, sources), stage)
+            sample.name: _finished(sources[sample.name], _copied(stage, sample, sources), stage)
             for sample in stage.samples
         }
     jobs = [_job(sample, sources[sample.name], stage) for sample in stage.samples]
@@ -65,6 +67,21 @@ def run_resample(
         if message is not None:
             message.cancel()
     return {job.sample.name: _finished(job.source, job.out, stage) for job in jobs}
+
+
+def _copied(stage: Resample, sample: Sampled, sources: Mapping[str, Source]) -> Array:
+    """An exact copy, with the pointwise ops of its sample."""
+    out = copied(stage, sample, sources)
+    if not sample.pointwise:
+        return out
+    job = _job(sample, sources[sample.name], stage)
+    for number, channel in enumerate(out):
+        for first in range(0, len(channel), BLOCK_VOXELS):
+            part = channel[first : first + BLOCK_VOXELS]
+            values = part.astype(np.float32)
+            _apply(job, values, number * len(channel) + first)
+            _store(values, part)
+    return out
 
 
 def available_cpus() -> int:
@@ -296,20 +313,49 @@ def _sample(job: _Job, block: _Block, first: int) -> None:
     if job.sample.fill == "edge":
         block.inside[:] = True
     last = first + len(block.inside)
-    for flat, channel in zip(job.flat, job.out, strict=True):
+    for number, (flat, channel) in enumerate(zip(job.flat, job.out, strict=True)):
         out = channel[first:last]
         if flat.nbytes > CACHED_BYTES:
             sampling.fetch_ahead(flat, block.base, job.taps.steps[1])
-        if job.sample.interpolation in ("nearest", "label_linear"):
+        if job.sample.role == "labels" or (
+            job.sample.interpolation == "nearest" and not job.sample.pointwise
+        ):
             _sample_voxels(job, flat, block, out)
-        elif out.dtype == np.float32:
-            _interpolate(job, flat, block, out)
         else:
-            _interpolate(job, flat, block, block.values)
-            if out.dtype.kind == "f":
-                out[:] = block.values
-            else:
-                sampling.round_to_integer(block.values, *_limits(out.dtype), out)
+            values = out if out.dtype == np.float32 else block.values
+            _interpolate(job, flat, block, values)
+            _apply(job, values, number * job.out.shape[1] + first)
+            _store(values, out)
+
+
+def _apply(job: _Job, values: Array, first: int) -> None:
+    """Apply the pointwise ops of a job to voxels from linear index `first` (over channels) on."""
+    from millimorph.kernels import pointwise
+
+    for op in job.sample.pointwise:
+        match op:
+            case PowerCurve():
+                low, high = value_range(job.source, job.sample)
+                if high > low:
+                    pointwise.gamma(
+                        values, np.float32(low), np.float32(high), np.float32(op.exponent)
+                    )
+            case NormalNoise():
+                deviation = np.float32(noise_deviation(op, job.source, job.sample))
+                key, high_words = np.array(op.stream, np.uint32)
+                pointwise.gaussian_noise(values, np.uint64(first), deviation, key, high_words)
+            case _:
+                assert_never(op)
+
+
+def _store(values: Array, out: Array) -> None:
+    """Write float32 values in the output's type: integers rounded and saturated."""
+    from millimorph.kernels import sampling
+
+    if out.dtype.kind != "f":
+        sampling.round_to_integer(values, *_limits(out.dtype), out)
+    elif out is not values:
+        out[...] = values
 
 
 def _sample_voxels(job: _Job, flat: Array, block: _Block, out: Array) -> None:
@@ -329,7 +375,11 @@ def _interpolate(job: _Job, flat: Array, block: _Block, out: Array) -> None:
 
     fill = np.float32(job.fill)
     steps = job.taps.steps
-    if job.sample.interpolation == "cubic":
+    if job.sample.interpolation == "nearest":
+        sampling.nearest(
+            flat, block.base, block.wx, block.wy, block.wz, block.inside, steps, fill, out
+        )
+    elif job.sample.interpolation == "cubic":
         sampling.cubic(
             flat,
             block.base,

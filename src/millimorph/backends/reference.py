@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from millimorph.backends import _reference_pointwise as pointwise
 from millimorph.backends import _reference_sampling as sampling
 from millimorph.backends._reference_sampling import AnyArray, Floats
 from millimorph.errors import LabelError
@@ -41,13 +42,25 @@ def _resampled(sample: Sampled, stage: Resample, source: Volume) -> Volume:
     voxels = _without_nan(sample, source)
     fill = _fill_value(sample.fill, voxels)
     channels = [
-        _resampled_channel(sample, stage, channel, fill)
-        for channel in voxels.reshape(-1, *stage.source.shape)
+        _finished_channel(sample, stage, voxels, number, fill) for number in range(source.channels)
     ]
     leading = source.array.shape[: -stage.source.dimension]
     return type(source)(
         np.stack(channels).reshape(*leading, *stage.target.shape), stage.target, source.frames
     )
+
+
+def _finished_channel(
+    sample: Sampled, stage: Resample, voxels: AnyArray, number: int, fill: float | None
+) -> AnyArray:
+    """One resampled channel with its pointwise ops, in the source's type."""
+    channel = voxels.reshape(-1, *stage.source.shape)[number]
+    if not sample.pointwise:
+        return _resampled_channel(sample, stage, channel, fill)
+    values = _resampled_channel(sample, stage, channel.astype(np.float64), fill).reshape(-1)
+    for op in sample.pointwise:
+        values = pointwise.apply(op, values, number * len(values), voxels)
+    return _as_type(values, voxels.dtype).reshape(stage.target.shape)
 
 
 def _resampled_channel(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from millimorph.images import LabelMap, ScalarImage, background_value
 from millimorph.kernels.elementary import exp
-from millimorph.program import Sampled
+from millimorph.program import NormalNoise, Sampled
 
 Source = ScalarImage | LabelMap
 Array = npt.NDArray[np.generic]
@@ -76,6 +76,33 @@ def fill_number(source: Source, sample: Sampled) -> float:
             return remember(source, ("minimum",), lambda: float(np.min(clean(source, sample))))
         case number:
             return float(number)
+
+
+def value_range(source: Source, sample: Sampled) -> tuple[float, float]:
+    """Minimum and maximum of the source."""
+
+    def make() -> tuple[float, float]:
+        voxels = clean(source, sample)
+        return float(np.min(voxels)), float(np.max(voxels))
+
+    return remember(source, ("range", sample.nan), make)
+
+
+def robust_range(source: Source, sample: Sampled) -> float:
+    """From the 1st to the 99th percentile of the source, as ranks without interpolation."""
+
+    def make() -> float:
+        voxels = clean(source, sample).reshape(-1)
+        low, high = int(0.01 * (voxels.size - 1)), int(0.99 * (voxels.size - 1))
+        ranked = np.partition(voxels, (low, high))
+        return float(ranked[high]) - float(ranked[low])
+
+    return remember(source, ("robust", sample.nan), make)
+
+
+def noise_deviation(op: NormalNoise, source: Source, sample: Sampled) -> float:
+    """The deviation in grey levels."""
+    return op.deviation * (robust_range(source, sample) if op.of_robust_range else 1.0)
 
 
 def gaussian_taps(sd: float) -> npt.NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """From a recipe and the headers of a case to its program."""
 
 from collections.abc import Mapping
+from typing import assert_never
 
 import numpy as np
 
@@ -11,8 +12,16 @@ from millimorph.compiler.world import World
 from millimorph.errors import CompileError
 from millimorph.geometry import ImageGrid
 from millimorph.images import Case, LabelMap, ScalarImage
-from millimorph.ops import Flip, SpatialOp
-from millimorph.program import MovePoints, Program, Sampled, Stage
+from millimorph.ops import Flip, Gamma, GaussianNoise, IntensityOp, SpatialOp
+from millimorph.program import (
+    MovePoints,
+    NormalNoise,
+    Pointwise,
+    PowerCurve,
+    Program,
+    Sampled,
+    Stage,
+)
 from millimorph.recipe import ImageSampling, LabelSampling, Recipe
 from millimorph.transforms import Transform
 
@@ -84,7 +93,21 @@ def _sampled(
         array.channels,
         smoothing_mm=smoothing_mm(array.grid, target) if smooth else None,
         nan=options.nan,
+        pointwise=tuple(_pointwise(op, world.recipe, name) for op in world.recipe.intensity),
     )
+
+
+def _pointwise(op: IntensityOp, recipe: Recipe, name: str) -> Pointwise:
+    """An intensity op on one image; images of a case get noise of their own."""
+    match op:
+        case Gamma():
+            return PowerCurve(float(op.gamma))  # type: ignore[arg-type]
+        case GaussianNoise():
+            deviation = op.std if op.std is not None else op.std_fraction
+            stream = recipe.stream(f"{op.id}/{name}")
+            return NormalNoise(float(deviation), op.std is None, stream)  # type: ignore[arg-type]
+        case _:
+            assert_never(op)
 
 
 def _pairs_to_swap(

@@ -26,7 +26,6 @@ def fetch_ahead(source, base, step_z):
         prefetch(source, b + step_z)
 
 
-
 @kernel
 def linear(source, base, wx, wy, wz, inside, steps, fill, out):
     """Trilinear interpolation in float32: along z and y in pairs, along x last."""
