@@ -6,7 +6,7 @@ set: a composition of maps and a sampled map are maps, so those two classes live
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, cast, final
+from typing import TYPE_CHECKING, Any, ClassVar, cast, final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 _START_NODES = 48
 _REFINEMENTS = 4
 _MAX_VALUES = 25_000_000
+_WORTHWHILE = 0.75
 
 
 class PointMap(ABC):
     """A map of physical points (n, d) in mm; what all transforms share."""
+
+    __array_ufunc__: ClassVar[None] = None  # NumPy arrays leave `@` with a transform alone
 
     @property
     @abstractmethod
@@ -93,8 +96,8 @@ class PointMap(ABC):
         """A map that undoes this one over a domain, and how far it is from doing so.
 
         The inverse is found point by point and stored as a displacement field, whose spacing is
-        halved until the residual is within `tolerance_mm` or the field would pass 200 MB. Outside
-        the domain it does nothing. `domain` defaults to the transform's own.
+        halved until the residual is within `tolerance_mm`, stops falling, or the field would pass
+        200 MB. Outside the domain it does nothing. `domain` defaults to the transform's own.
 
         Raises:
             TransformError: there is no own domain and none was given.
@@ -284,7 +287,10 @@ def sampled_inverse(
         if best.residual_mm <= tolerance_mm or grid.voxel_count * grid.dimension > _MAX_VALUES:
             break
         finer = _inverse_on(transform, grid, tolerance_mm, best.transform)
+        stuck = finer.residual_mm > _WORTHWHILE * best.residual_mm
         best = finer if finer.residual_mm < best.residual_mm else best
+        if stuck:
+            break
     return best
 
 

@@ -14,7 +14,8 @@ from millimorph.transforms.inversion import lengths
 from millimorph.transforms.maps import PointMap
 from millimorph.transforms.sampling import checked_points
 
-_BISECTIONS = 200
+_DOUBLINGS = 200
+_FAR = 1e60
 _ITERATIONS = 200
 _SETTLED = 4e-16
 
@@ -133,7 +134,7 @@ class RadialDistortionTransform(PointMap):
         if np.isfinite(limit):
             return np.full_like(wanted, limit)
         high = wanted.copy()
-        for _ in range(_BISECTIONS):
+        for _ in range(_DOUBLINGS):
             short = high * (1.0 + self._growth(high * high)) < wanted
             if not short.any():
                 break
@@ -170,7 +171,7 @@ def _positive_roots(coefficients: tuple[float, ...]) -> list[float]:
     if len(terms) <= 1:
         return []
     derivative = tuple(n * a for n, a in enumerate(terms))[1:]
-    bound = 1.0 + max(abs(a / terms[-1]) for a in terms[:-1])
+    bound = min(_FAR, 2.0 + 2.0 * max(abs(a / terms[-1]) for a in terms[:-1]))
     edges = [0.0, *_positive_roots(derivative), bound]
     roots = []
     for low, high in pairwise(edges):
@@ -181,10 +182,11 @@ def _positive_roots(coefficients: tuple[float, ...]) -> list[float]:
 
 def _bisected(coefficients: tuple[float, ...], low: float, high: float) -> float:
     sign = 1.0 if _value(coefficients, low) > 0.0 else -1.0
-    for _ in range(_BISECTIONS):
-        middle = 0.5 * (low + high)
+    middle = 0.5 * (low + high)
+    while low < middle < high:
         if sign * _value(coefficients, middle) > 0.0:
             low = middle
         else:
             high = middle
+        middle = 0.5 * (low + high)
     return low

@@ -19,7 +19,7 @@ from millimorph.transforms.maps import (
     sampled_inverse,
 )
 
-_FIRST_STEP = 0.25
+_FIRST_STEP = 0.0625
 _MAX_STEPS = 30
 
 
@@ -31,7 +31,7 @@ class StationaryVelocityField(PointMap):
     `velocities_mm` is a read-only (d, z, y, x) array along the world axes, interpolated linearly
     and zero outside its grid. The flow is integrated on that grid: v / 2**steps composed with
     itself `steps` times. Left out, `steps` is the least with which the first displacement is at
-    most a quarter of the smallest spacing.
+    most a sixteenth of the smallest spacing.
     """
 
     grid: ImageGrid
