@@ -9,6 +9,7 @@ content is the promise; compressed bytes are equal only with the same zlib.
 import warnings
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from millimorph.errors import MillimorphWarning, OutputError
 from millimorph.geometry import ImageGrid
-from millimorph.images import LabelMap, ScalarImage
+from millimorph.images import FrameAxis, LabelMap, ScalarImage
 from millimorph.io import nifti_header, orientation
 from millimorph.io.atomic import replacing
 from millimorph.kernels import smallmatrix
@@ -32,33 +33,36 @@ _MM_AND_SECONDS, _MM = 10, 2
 _SCANNER = 1
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """What the header says of the axes: their lengths, their meaning and the time axis."""
+
+    sizes: tuple[int, ...]
+    intent: int = 0
+    intent_name: bytes = b""
+    frames: FrameAxis | None = None
+
+
 def write_nifti(image: ScalarImage | LabelMap, path: Path) -> None:
     """Write an image or label map to .nii or .nii.gz, atomically; type, channels and frames stay.
 
     Raises OutputError if it cannot be written, or would not come back in its place.
     """
-    leading = image.array.ndim > image.dimension
-    if image.frames is not None and image.dimension == 2:
+    flat = image.dimension == 2
+    size = image.grid.size
+    solid = (*size, *(1,) * (3 - image.dimension))
+    if image.frames is not None and flat:
         raise OutputError(
             f"cannot write {path}: NIfTI has no 2D time series; write the frames as single images"
         )
-    sizes = [*image.grid.size, *[1] * (3 - image.dimension)]
     if image.frames is not None:
-        sizes += [image.channels]
-    elif leading:
-        sizes += [1, image.channels]
-    elif image.dimension == 2:
-        sizes = list(image.grid.size)
-    header = _header_for(image, sizes, path)
-    if image.frames is not None:
-        header["pixdim"][4] = image.frames.spacing_s
-        header["toffset"] = image.frames.origin_s
-        header["xyzt_units"] = _MM_AND_SECONDS
-    elif leading:
-        flat = image.dimension == 2
-        header["intent_code"] = nifti_header.VECTOR
-        header["intent_name"] = nifti_header.CHANNELS_2D if flat else nifti_header.CHANNELS_3D
-    _write(header, image.array, path)
+        layout = _Layout((*size, image.channels), frames=image.frames)
+    elif image.array.ndim > image.dimension:
+        name = nifti_header.CHANNELS_2D if flat else nifti_header.CHANNELS_3D
+        layout = _Layout((*solid, 1, image.channels), nifti_header.VECTOR, name)
+    else:
+        layout = _Layout(size)
+    _write(_header_for(image, layout, path), image.array, path)
 
 
 def write_nifti_vectors(field: NDArray[np.float64], grid: ImageGrid, path: Path) -> None:
@@ -66,24 +70,22 @@ def write_nifti_vectors(field: NDArray[np.float64], grid: ImageGrid, path: Path)
 
     Raises OutputError.
     """
-    image = ScalarImage(field, grid)
-    sizes = [*grid.size, *[1] * (3 - grid.dimension), 1, grid.dimension]
-    header = _header_for(image, sizes, path)
-    header["intent_code"] = nifti_header.VECTOR
-    _write(header, field, path)
+    d = grid.dimension
+    layout = _Layout((*grid.size, *(1,) * (3 - d), 1, d), nifti_header.VECTOR)
+    _write(_header_for(ScalarImage(field, grid), layout, path), field, path)
 
 
-def _header_for(image: ScalarImage | LabelMap, sizes: list[int], path: Path) -> NDArray[Any]:
+def _header_for(image: ScalarImage | LabelMap, layout: _Layout, path: Path) -> NDArray[Any]:
     """Return a NIfTI-1 header that places the image exactly enough, else a NIfTI-2 one."""
-    if max(sizes) <= _NIFTI1_MAX:
-        header = _header(image, sizes, version=1)
+    if max(layout.sizes) <= _NIFTI1_MAX:
+        header = _header(image, layout, version=1)
         moved = _corner_error(header, image.grid, path)
         if moved <= CORNER_VOXELS:
             return header
         reason = f"float32 would move a corner by {moved:.2g} voxel"
     else:
         reason = f"an axis has more than {_NIFTI1_MAX} voxels"
-    header = _header(image, sizes, version=2)
+    header = _header(image, layout, version=2)
     moved = _corner_error(header, image.grid, path)
     if moved > CORNER_VOXELS:
         raise OutputError(
@@ -99,7 +101,7 @@ def _header_for(image: ScalarImage | LabelMap, sizes: list[int], path: Path) -> 
     return header
 
 
-def _header(image: ScalarImage | LabelMap, sizes: list[int], version: int) -> NDArray[Any]:
+def _header(image: ScalarImage | LabelMap, layout: _Layout, version: int) -> NDArray[Any]:
     from nibabel import nifti1, nifti2
 
     dtype = nifti1.header_dtype if version == 1 else nifti2.header_dtype
@@ -111,13 +113,19 @@ def _header(image: ScalarImage | LabelMap, sizes: list[int], version: int) -> ND
     else:
         header["magic"] = b"n+2"
         header["eol_check"] = (13, 10, 26, 10)
-    header["dim"] = [len(sizes), *sizes, *[1] * (7 - len(sizes))]
+    header["dim"] = [len(layout.sizes), *layout.sizes, *[1] * (7 - len(layout.sizes))]
+    header["intent_code"] = layout.intent
+    header["intent_name"] = layout.intent_name
     header["datatype"] = _CODES[image.dtype.name]
     header["bitpix"] = 8 * image.dtype.itemsize
     header["vox_offset"] = dtype.itemsize + 4
     header["scl_slope"] = 1
     header["xyzt_units"] = _MM
     _place(header, image.grid)
+    if layout.frames is not None:
+        header["pixdim"][4] = layout.frames.spacing_s
+        header["toffset"] = layout.frames.origin_s
+        header["xyzt_units"] = _MM_AND_SECONDS
     return header
 
 
