@@ -336,7 +336,7 @@ def _standard_truncated(start: float, end: float, u: float) -> float:
     above = _lower_tail(-end)
     mass = (1.0 - below) - above
     share = below + u * mass
-    if share <= 0.5:  # noqa: PLR2004
+    if share <= 0.5:
         return elementary.normal_quantile(share)
     return -elementary.normal_quantile(above + (1.0 - u) * mass)
 

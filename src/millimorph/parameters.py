@@ -28,7 +28,7 @@ from millimorph.values import hint, number, plain, shown, whole
 Drawn = Callable[[str], float | str]
 """Gives the value that was drawn for a coordinate's name."""
 
-DISTRIBUTION_REFERENCE = "http:distribution"
+DISTRIBUTION_REFERENCE = "http://distribution"
 """Where a rule's JSON Schema refers to the schema of distributions."""
 
 _KINDS: dict[str, type[Distribution]] = {
@@ -322,6 +322,11 @@ class Listed(Rule):
         """An array."""
         array = {"type": "array", "items": self.rule.schema(), "minItems": 1}
         return {"anyOf": [array, {"type": "null"}]} if self.optional else array
+
+
+def given_schema(name: str) -> dict[str, Any]:
+    """JSON Schema of a mapping in which a key is given, and not as null."""
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 
 
 def read_distribution(data: Mapping[Any, Any]) -> Distribution:

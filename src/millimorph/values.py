@@ -10,7 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from millimorph.errors import PipelineError
@@ -37,15 +43,22 @@ class Value(BaseModel):
     # Nested values are then built by pydantic itself, which keeps the place of a mistake.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _refuse_unknown_keys(cls, given: Any) -> Any:
-        if isinstance(given, Mapping):
-            for key in given:
-                if key not in cls.model_fields:
-                    known = hint(key, cls.model_fields)
-                    raise mistake(f"unknown key {shown(key)}{known}", key=str(key))
-        return given
+    def _refuse_unknown_keys(cls, given: Any, check: ModelWrapValidatorHandler[Self]) -> Self:
+        unknown = [] if not isinstance(given, Mapping) else given.keys() - cls.model_fields.keys()
+        if not unknown:
+            return check(given)
+        mistakes = [
+            mistake(f"unknown key {shown(key)}{hint(key, cls.model_fields)}", key=str(key))
+            for key in given
+            if key in unknown
+        ]
+        try:
+            check({key: value for key, value in given.items() if key not in unknown})
+        except ValidationError as error:
+            mistakes += [mistake(p.message, p.key, p.place) for p in problems(error)]
+        raise collected(mistakes)
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         fields = type(self).model_fields
@@ -78,21 +91,10 @@ def mistake(message: str, key: str | None = None, place: Path = ()) -> PydanticC
     return PydanticCustomError("mistake", "{message}", context)
 
 
-def under(key: str, error: ValidationError) -> ValidationError:
-    """The same mistakes, found one key further down."""
-    details = [
-        InitErrorDetails(
-            type=PydanticCustomError("mistake", "{message}", _context(problem)),
-            loc=(key,),
-            input=None,
-        )
-        for problem in problems(error)
-    ]
-    return ValidationError.from_exception_data(error.title, details)
-
-
-def _context(problem: "Problem") -> dict[str, Any]:
-    return {"message": problem.message, "key": problem.key, "place": problem.place}
+def collected(mistakes: list[PydanticCustomError], place: Path = ()) -> ValidationError:
+    """Several mistakes at once, found at a place further down."""
+    details = [InitErrorDetails(type=one, loc=place, input=None) for one in mistakes]
+    return ValidationError.from_exception_data("mistakes", details)
 
 
 def problems(error: ValidationError) -> list[Problem]:

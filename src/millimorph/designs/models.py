@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar, Self, assert_never
 from pydantic import ConfigDict, ValidationError, model_validator
 
 from millimorph.errors import PipelineError
-from millimorph.parameters import Checked, Whole
-from millimorph.values import Value, hint, mistake, number, shown, under
+from millimorph.parameters import Checked, Whole, given_schema
+from millimorph.values import Value, collected, hint, mistake, number, problems, shown
 
 LARGEST_SOBOL_COUNT = 2**32
 
@@ -131,7 +131,7 @@ class Explicit(Value):
     """
 
     model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": ["points"]}, {"required": ["values"]}]}
+        json_schema_extra={"oneOf": [given_schema("points"), given_schema("values")]}
     )
     KEYWORD: ClassVar[str] = "explicit"
 
@@ -190,7 +190,8 @@ class DesignRule(Checked):
         try:
             return _KINDS[keyword].model_validate({} if fields is None else fields)
         except ValidationError as error:
-            raise under(keyword, error) from None
+            mistakes = [mistake(p.message, p.key, p.place) for p in problems(error)]
+            raise collected(mistakes, (keyword,)) from None
 
     def schema(self) -> dict[str, Any]:
         """One property, named like the design."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import ConfigDict, StringConstraints
 
 from millimorph.distributions import Choice, Distribution, Parameter
-from millimorph.parameters import Coordinate, Drawn, PerAxis, Range, Rule
+from millimorph.parameters import Coordinate, Drawn, PerAxis, Range, Rule, given_schema
 from millimorph.values import Value, mistake
 
 PerAxisParameter = Parameter | tuple[Parameter, ...]
@@ -101,7 +101,9 @@ def check_one_of(op: Op, first: str, second: str) -> None:
 
 def not_both(first: str, second: str) -> ConfigDict:
     """What the JSON Schema of an op says of two such fields."""
-    return ConfigDict(json_schema_extra={"not": {"required": [first, second]}})
+    return ConfigDict(
+        json_schema_extra={"not": {"allOf": [given_schema(first), given_schema(second)]}}
+    )
 
 
 def _holds_distribution(value: object) -> bool:

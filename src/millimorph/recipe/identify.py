@@ -6,23 +6,13 @@ The ops of a choice are numbered within it and get its id and a dot as a prefix.
 """
 
 from millimorph.ops import AnyOp, OneOf, SomeOf
-from millimorph.values import mistake
 
 
 def with_ids(
     spatial: tuple[AnyOp, ...], intensity: tuple[AnyOp, ...]
 ) -> tuple[tuple[AnyOp, ...], tuple[AnyOp, ...]]:
-    """Both lists with every id filled.
-
-    Raises:
-        PydanticCustomError: two ops with one id.
-    """
+    """Both lists with every id filled."""
     named = _named((*spatial, *intensity), prefix="")
-    seen: set[str] = set()
-    for name in _ids(named):
-        if name in seen:
-            raise mistake(f'two ops have the id "{name}"; give one of them another')
-        seen.add(name)
     return named[: len(spatial)], named[len(spatial) :]
 
 
@@ -48,12 +38,3 @@ def _with_id(op: AnyOp, name: str) -> AnyOp:
     if isinstance(op, OneOf | SomeOf):
         return op.model_copy(update={"id": name, "ops": _named(op.ops, prefix=f"{name}.")})
     return op.model_copy(update={"id": name})
-
-
-def _ids(ops: tuple[AnyOp, ...]) -> list[str]:
-    found = []
-    for op in ops:
-        found.append(str(op.id))
-        if isinstance(op, OneOf | SomeOf):
-            found += _ids(op.ops)
-    return found

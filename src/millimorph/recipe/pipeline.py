@@ -51,7 +51,7 @@ class Pipeline(Value):
     def _fitting(self) -> Self:
         self._check_lists()
         self._check_dimensions()
-        with_ids(self.spatial, self.intensity)
+        self._check_ids()
         return self
 
     def __hash__(self) -> int:
@@ -82,8 +82,15 @@ class Pipeline(Value):
         return told
 
     def _all_ops(self) -> Iterator[tuple[Path, AnyOp]]:
-        yield from _walk(self.spatial, ("spatial",))
-        yield from _walk(self.intensity, ("intensity",))
+        return _walk_both(self.spatial, self.intensity)
+
+    def _check_ids(self) -> None:
+        seen: set[str] = set()
+        for place, op in _walk_both(*with_ids(self.spatial, self.intensity)):
+            name = str(op.id)
+            if name in seen:
+                raise mistake(f'has the id "{name}" of another op', "id", (*place, op.op))
+            seen.add(name)
 
     def _check_lists(self) -> None:
         for name, ops in (("spatial", self.spatial), ("intensity", self.intensity)):
@@ -103,6 +110,13 @@ class Pipeline(Value):
         for place, op in self._all_ops():
             if self.axes == 2 and isinstance(op, QuarterTurn) and op.axis != "k":
                 raise mistake('axis must be "k" in 2D', "axis", (*place, op.op))
+
+
+def _walk_both(
+    spatial: tuple[AnyOp, ...], intensity: tuple[AnyOp, ...]
+) -> Iterator[tuple[Path, AnyOp]]:
+    yield from _walk(spatial, ("spatial",))
+    yield from _walk(intensity, ("intensity",))
 
 
 def _walk(ops: tuple[AnyOp, ...], place: Path) -> Iterator[tuple[Path, AnyOp]]:

@@ -1,6 +1,5 @@
 """A recipe: what will happen, in numbers only. It holds no distribution, image or path."""
 
-import json
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, ValidationError, model_validator
@@ -11,6 +10,7 @@ from millimorph.kernels.philox import StreamKey, stream_key
 from millimorph.ops import IntensityOp, SpatialOp
 from millimorph.parameters import Whole
 from millimorph.recipe.pipeline import LARGEST_SEED
+from millimorph.recipe.reading import read_json
 from millimorph.recipe.reference import Reference
 from millimorph.recipe.sampling import ImageSampling, LabelSampling, RoleSampling
 from millimorph.values import Value, canonical_json, digest, mistake, problems, shown
@@ -82,7 +82,11 @@ class Recipe(Value):
             PipelineError: text that is not JSON, another schema version, unknown or missing keys,
                 distributions, numbers that are not finite.
         """
-        return cls.from_data(read_json(text, "recipe"))
+        try:
+            decoded = text if isinstance(text, str) else text.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise PipelineError(f"recipe: not UTF-8 at byte {error.start}") from None
+        return cls.from_data(read_json(decoded, "recipe").data)
 
     @classmethod
     def from_data(cls, found: Any) -> Self:
@@ -104,26 +108,3 @@ class Recipe(Value):
     def stream(self, op_id: str) -> StreamKey:
         """The key of the random numbers of one op: control points, noise."""
         return stream_key("op", self.seed, self.case, self.index, op_id)
-
-
-def read_json(text: str | bytes, name: str) -> Any:
-    """Plain data from JSON text; doubled keys are refused.
-
-    Raises:
-        PipelineError: text that is not JSON.
-    """
-    try:
-        return json.loads(text, object_pairs_hook=_unique)
-    except json.JSONDecodeError as error:
-        raise PipelineError(f"{name}:{error.lineno}: not JSON: {error.msg}") from None
-    except (ValueError, RecursionError) as error:
-        raise PipelineError(f"{name}: not JSON: {error or 'nested too deeply'}") from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    mapping = dict(pairs)
-    if len(mapping) < len(pairs):
-        keys = [key for key, _ in pairs]
-        doubled = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {shown(doubled)} is given twice")
-    return mapping

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, model_validator
 
-from millimorph.parameters import PerAxis, Range, Whole
+from millimorph.parameters import PerAxis, Range, Whole, given_schema
 from millimorph.values import Value, mistake
 
 _MM_ABOVE_ZERO = Range(low=0.0, above_low=True, unit="mm", constant=True)
@@ -22,9 +22,7 @@ class Reference(Value):
     """
 
     model_config = ConfigDict(
-        json_schema_extra={
-            "oneOf": [{"required": [way]} for way in ("size", "spacing_mm", "size_x")]
-        }
+        json_schema_extra={"oneOf": [given_schema(way) for way in ("size", "spacing_mm", "size_x")]}
     )
 
     size: Annotated[tuple[int, ...] | None, PerAxis(_VOXELS, single=False, optional=True)] = None
