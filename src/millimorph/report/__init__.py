@@ -1,1 +1,12 @@
-"""."""
+"""What people see: contact sheets of augmented cases, and what files and folders hold."""
+
+from millimorph.report.inspect import FileInspection, FolderInspection, Inspection, inspect_path
+from millimorph.report.sheet import contact_sheet
+
+__all__ = [
+    "FileInspection",
+    "FolderInspection",
+    "Inspection",
+    "contact_sheet",
+    "inspect_path",
+]

@@ -1,0 +1,60 @@
+"""Short words for what a recipe does, as they stand above the pictures of a sample."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from millimorph.recipe import Recipe
+from millimorph.values import spelled
+
+_UNITS = {"_deg": " deg", "_mm": " mm", "_hu": " HU", "_px": " px"}
+_UNINTERESTING = frozenset(
+    {"op", "id", "probability", "centre_mm", "control_spacing_mm", "control_points", "label_pairs",
+     "versor", "unit", "lock_border", "allow_folding"}
+)  # fmt: skip
+_STILL: dict[str, float] = {"scale": 1.0, "gamma": 1.0, "strength": 1.0}
+_MOST_NUMBERS = 7
+
+
+def caption_of(recipe: Recipe) -> str:
+    """The ops of a recipe with their main numbers: `affine rotation 3, -2, 8 deg; gamma 1.2`."""
+    ops = [describe_op(spelled(op)) for op in (*recipe.spatial, *recipe.intensity)]
+    return "; ".join(ops) if ops else "nothing changed but the grid"
+
+
+def describe_op(op: Mapping[str, Any]) -> str:
+    """One op's name with those of its numbers that change something."""
+    name = str(op["op"]).replace("_", " ")
+    words = [
+        _described(field, value, name) for field, value in op.items() if field not in _UNINTERESTING
+    ]
+    shown = ", ".join(word for word in words if word)
+    return f"{name} {shown}".strip()
+
+
+def _described(field: str, value: Any, op_name: str) -> str:
+    title, unit = field, ""
+    for ending, text in _UNITS.items():
+        if field.endswith(ending):
+            title, unit = field.removesuffix(ending), text
+    if field.endswith("_fraction"):
+        title, unit, value = field.removesuffix("_fraction"), " %", _times(value, 100.0)
+    still = _STILL.get(field, 0.0)
+    numbers = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    if all(number == still for number in numbers) or not _is_short(numbers):
+        return ""
+    written = ", ".join(_number(number) for number in numbers)
+    title = title.replace("_", " ")
+    return f"{written}{unit}" if title in {op_name, "axis", "kind"} else f"{title} {written}{unit}"
+
+
+def _times(value: Any, factor: float) -> Any:
+    return value * factor if isinstance(value, int | float) else value
+
+
+def _is_short(numbers: Sequence[Any]) -> bool:
+    plain = all(isinstance(number, int | float | str) for number in numbers)
+    return plain and 0 < len(numbers) <= _MOST_NUMBERS
+
+
+def _number(value: float | str | bool) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,262 @@
+"""What a file or a folder holds: grid, type, range, labels, and which command would use it."""
+
+import math
+import shlex
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from millimorph.errors import FileError, MillimorphError, MillimorphWarning
+from millimorph.geometry import ImageGrid
+from millimorph.images import Landmarks, ScalarImage
+from millimorph.io import is_dicom_folder, read_image, read_landmarks
+from millimorph.io.extensions import IMAGE_EXTENSIONS, TABLE_EXTENSIONS, extension_of
+from millimorph.kernels.smallmatrix import determinant
+from millimorph.report import tables
+from millimorph.report.measure import (
+    LabelCount,
+    Values,
+    label_counts,
+    looks_like_hounsfield,
+    looks_like_labels,
+    measure,
+)
+from millimorph.report.patterns import FoundFile, Kind, Suggestion, suggest_patterns
+
+_NAMED_LABELS = ("label", "seg", "mask", "organ", "annotation", "parcel")
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Content:
+    """An image or a label map: its grid, its array in numbers, and the reader's warnings.
+
+    `oblique_deg` is the largest angle between a grid axis and the nearest patient axis. `labels` is
+    given when the content looks like a label map. `frames` and `channels` are 1 without a further
+    axis.
+    """
+
+    grid: ImageGrid
+    dtype: str
+    channels: int
+    frames: int
+    frame_spacing_s: float | None
+    values: Values
+    labels: tuple[LabelCount, ...] | None
+    oblique_deg: float
+    right_handed: bool
+    warnings: tuple[str, ...]
+
+    @property
+    def looks_like_hounsfield(self) -> bool:
+        """Whether the values reach from air in HU to tissue."""
+        values = self.values
+        return self.labels is None and looks_like_hounsfield(values.minimum, values.maximum)
+
+
+@dataclass(frozen=True)
+class FileInspection:
+    """One file, or one folder with a DICOM series: an image, landmarks, or why it is unreadable."""
+
+    path: str
+    content: Content | None = None
+    landmarks: Landmarks | None = None
+    error: str | None = None
+
+    @property
+    def kind(self) -> Kind | None:
+        """What it holds; None if it cannot be read."""
+        if self.landmarks is not None:
+            return "landmarks"
+        if self.content is None:
+            return None
+        return "image" if self.content.labels is None else "labels"
+
+    def text(self) -> str:
+        """A block of lines for people."""
+        return tables.file_text(self)
+
+    def as_data(self) -> dict[str, Any]:
+        """The same as JSON data."""
+        data: dict[str, Any] = {"path": self.path, "kind": self.kind}
+        if self.error is not None:
+            data["error"] = self.error
+        if self.landmarks is not None:
+            names = self.landmarks.names or tuple(map(str, range(len(self.landmarks))))
+            points = self.landmarks.points_mm.tolist()
+            data["points_mm"] = dict(zip(names, points, strict=True))
+        if self.content is not None:
+            data |= _content_data(self.content)
+        return data
+
+
+@dataclass(frozen=True)
+class FolderInspection:
+    """All files of a folder, which patterns seem to fit them, and the command that would do it.
+
+    `ignored` is the number of files of other types.
+    """
+
+    path: str
+    files: tuple[FileInspection, ...]
+    ignored: int
+    suggestion: Suggestion | None
+    next_command: str | None
+
+    def text(self) -> str:
+        """A table, a summary and the next command for people."""
+        return tables.folder_text(self)
+
+    def as_data(self) -> dict[str, Any]:
+        """The same as JSON data."""
+        return {
+            "path": self.path,
+            "files": [file.as_data() for file in self.files],
+            "ignored": self.ignored,
+            "suggestion": None if self.suggestion is None else asdict(self.suggestion),
+            "next_command": self.next_command,
+        }
+
+
+Inspection = FileInspection | FolderInspection
+
+
+def inspect_path(path: Path | str, progress: Progress | None = None) -> Inspection:
+    """Read a file, a folder with a DICOM series, or all files of a folder, and say what they hold.
+
+    Voxels are read, so damage is found. Files of a folder that cannot be read are listed with the
+    reason; a single file raises. `progress` is called with the files done and their number.
+
+    Raises:
+        FileError: when the path does not exist, or the single file cannot be read.
+    """
+    place = Path(path)
+    if not place.exists():
+        raise FileError(f"{place}: there is no such file or folder")
+    if place.is_dir() and not is_dicom_folder(place):
+        return _inspect_folder(place, progress)
+    found = _inspect_entry(place, str(place))
+    if found.error is not None:
+        raise FileError(found.error)
+    return found
+
+
+def _inspect_folder(folder: Path, progress: Progress | None) -> FolderInspection:
+    everything = list(_entries(folder))
+    entries = [entry for entry in everything if _is_looked_at(entry)]
+    files = []
+    for number, entry in enumerate(entries):
+        if progress is not None:
+            progress(number, len(entries))
+        files.append(_inspect_entry(entry, entry.relative_to(folder).as_posix()))
+    found = [FoundFile(file.path, file.kind) for file in files if file.kind is not None]
+    suggestion = suggest_patterns(found)
+    command = _next_command(folder, files, suggestion)
+    return FolderInspection(
+        str(folder), tuple(files), len(everything) - len(entries), suggestion, command
+    )
+
+
+def _entries(folder: Path) -> Iterator[Path]:
+    """Files and DICOM folders below a folder, in the order of their names."""
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            if is_dicom_folder(entry):
+                yield entry
+            else:
+                yield from _entries(entry)
+        else:
+            yield entry
+
+
+def _is_looked_at(entry: Path) -> bool:
+    return entry.is_dir() or extension_of(entry) in (*IMAGE_EXTENSIONS, *TABLE_EXTENSIONS)
+
+
+def _inspect_entry(entry: Path, shown: str) -> FileInspection:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", MillimorphWarning)
+        try:
+            if extension_of(entry) in TABLE_EXTENSIONS and not entry.is_dir():
+                return FileInspection(shown, landmarks=read_landmarks(entry))
+            image = read_image(entry)
+        except MillimorphError as error:
+            return FileInspection(shown, error=str(error))
+    told = [str(one.message) for one in caught if issubclass(one.category, MillimorphWarning)]
+    prefix = f"{entry}: "
+    return FileInspection(shown, inspect_image(image, entry.name, told, prefix))
+
+
+def inspect_image(
+    image: ScalarImage, name: str = "", told: list[str] | None = None, prefix: str = ""
+) -> Content:
+    """Measure an image that was read; a name such as "seg" helps to see that it is a label map."""
+    counts = label_counts(image)
+    named = any(word in name.lower() for word in _NAMED_LABELS)
+    is_labels = looks_like_labels(image, counts) or (
+        named and counts is not None and counts[0].value >= 0
+    )
+    grid = image.grid
+    largest = np.abs(grid.direction).max(axis=0)
+    oblique = max(math.degrees(math.acos(min(1.0, float(cosine)))) for cosine in largest)
+    return Content(
+        grid=grid,
+        dtype=str(image.dtype),
+        channels=1 if image.frames is not None else image.channels,
+        frames=image.channels if image.frames is not None else 1,
+        frame_spacing_s=None if image.frames is None else image.frames.spacing_s,
+        values=measure(image),
+        labels=counts if is_labels else None,
+        oblique_deg=oblique,
+        right_handed=bool(determinant(grid.direction) > 0.0),
+        warnings=tuple(text.removeprefix(prefix) for text in told or ()),
+    )
+
+
+def _content_data(content: Content) -> dict[str, Any]:
+    grid = content.grid
+    data = {
+        "size": list(grid.size),
+        "spacing_mm": list(grid.spacing_mm),
+        "origin_mm": list(grid.origin_mm),
+        "direction": grid.direction.tolist(),
+        "extent_mm": list(grid.extent_mm),
+        "orientation": grid.orientation,
+    }
+    data |= {key: value for key, value in asdict(content).items() if key not in {"grid", "labels"}}
+    values = {key: _json_number(value) for key, value in asdict(content.values).items()}
+    labels = None if content.labels is None else [asdict(one) for one in content.labels]
+    return {**data, "values": values, "labels": labels, "warnings": list(content.warnings)}
+
+
+def _json_number(value: Any) -> Any:
+    """JSON has no NaN: null, as for the range of an image without a finite voxel."""
+    if isinstance(value, tuple):
+        return [_json_number(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _next_command(
+    folder: Path, files: list[FileInspection], suggestion: Suggestion | None
+) -> str | None:
+    images = [file.content for file in files if file.kind == "image" and file.content is not None]
+    if not images:
+        return None
+    pipeline = "ct" if all(image.looks_like_hounsfield for image in images) else "starter"
+    words = ["millimorph", "generate", str(folder), "--pipeline", pipeline]
+    words += ["--out", "augmented"]
+    only_images = all(file.kind == "image" for file in files)
+    if suggestion is not None and not (only_images and len(suggestion.patterns) == 1):
+        options = {"image": "--image", "labels": "--label", "landmarks": "--landmarks"}
+        for pattern in suggestion.patterns:
+            words += [options[pattern.kind], pattern.option()]
+    elif not only_images:
+        return None
+    return shlex.join(words)

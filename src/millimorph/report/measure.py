@@ -1,0 +1,110 @@
+"""What is in an array: its range, and whether it looks like a label map."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from millimorph.images import ScalarImage
+
+MOST_LABELS = 1000
+_LARGEST_SPAN = 2**24
+_MOST_FOR_PERCENTILES = 4_000_000
+_AGREEING = 0.5
+_LOWEST_HU, _HIGHEST_AIR_HU = -4096.0, -700.0
+
+
+def looks_like_hounsfield(minimum: float, maximum: float) -> bool:
+    """Whether a range reaches from air in HU to tissue, as that of a CT does."""
+    return _LOWEST_HU <= minimum <= _HIGHEST_AIR_HU and maximum > 0.0
+
+
+@dataclass(frozen=True)
+class Values:
+    """Statistics of all finite voxels; `robust` is the 1st and 99th percentile.
+
+    The percentiles of more than four million voxels are those of an even choice of them.
+    """
+
+    minimum: float
+    maximum: float
+    robust: tuple[float, float]
+    mean: float
+    nan_count: int
+    infinite_count: int
+
+
+@dataclass(frozen=True)
+class LabelCount:
+    """A label with its voxels and their volume in mm3 (area in mm2 in 2D)."""
+
+    value: int
+    voxels: int
+    volume_mm: float
+
+
+def measure(image: ScalarImage) -> Values:
+    """The statistics of an image, over all channels and frames."""
+    array = image.array
+    nan, infinite = 0, 0
+    if array.dtype.kind == "f":
+        nan = int(np.count_nonzero(np.isnan(array)))
+        infinite = int(np.count_nonzero(np.isinf(array)))
+        if nan or infinite:
+            array = array[np.isfinite(array)]
+    flat = array.reshape(-1)
+    if flat.size == 0:
+        none = float("nan")
+        return Values(none, none, (none, none), none, nan, infinite)
+    chosen = flat[:: -(-flat.size // _MOST_FOR_PERCENTILES)]
+    low, high = np.percentile(chosen, (1.0, 99.0)).tolist()
+    mean = float(flat.mean(dtype=np.float64))
+    return Values(float(flat.min()), float(flat.max()), (low, high), mean, nan, infinite)
+
+
+def label_counts(image: ScalarImage) -> tuple[LabelCount, ...] | None:
+    """How often each value occurs, if all are whole numbers and at most a thousand differ."""
+    whole = _as_whole_numbers(image.array)
+    if whole is None:
+        return None
+    low, high = int(whole.min()), int(whole.max())
+    if high - low <= _LARGEST_SPAN:
+        counts = np.bincount((whole.reshape(-1) - low).astype(np.int64))
+        values = np.flatnonzero(counts)
+        numbers, occurrences = values + low, counts[values]
+    else:
+        numbers, occurrences = np.unique(whole, return_counts=True)
+    if len(numbers) > MOST_LABELS:
+        return None
+    voxel = float(np.prod(image.grid.spacing_mm))
+    pairs = zip(numbers.tolist(), occurrences.tolist(), strict=True)
+    return tuple(LabelCount(value, count, count * voxel) for value, count in pairs)
+
+
+def _as_whole_numbers(array: npt.NDArray[np.generic]) -> npt.NDArray[np.int64] | None:
+    """The values as integers; None if one is not whole or does not fit."""
+    if array.dtype.kind != "f":
+        if array.dtype.itemsize < 8:
+            return array.astype(np.int64)
+        fits = int(array.min()) > -(2**53) and int(array.max()) < 2**53
+        return array.astype(np.int64) if fits else None
+    start = array.reshape(-1)[:10_000]
+    for part in (start, array):
+        if not (np.isfinite(part).all() and (np.rint(part) == part).all()):
+            return None
+    return array.astype(np.int64) if float(np.abs(array).max()) < 2**53 else None
+
+
+def looks_like_labels(image: ScalarImage, counts: tuple[LabelCount, ...] | None) -> bool:
+    """Whether neighbours mostly agree outside the commonest value, as in areas of one label.
+
+    Photographs and scans of 8 bits have few values as well, but their neighbours differ.
+    """
+    if counts is None or not 1 < len(counts) <= MOST_LABELS or counts[0].value < 0:
+        return False
+    commonest = max(counts, key=lambda one: one.voxels).value
+    left, right = image.array[..., :-1], image.array[..., 1:]
+    outside = (left != commonest) | (right != commonest)
+    pairs = int(np.count_nonzero(outside))
+    agreeing = int(np.count_nonzero((left == right) & outside))
+    return pairs > 0 and agreeing >= _AGREEING * pairs
