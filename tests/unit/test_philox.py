@@ -44,6 +44,7 @@ def test_streams_are_equal_exactly_when_their_parts_are(first, second):
 def test_parts_that_spell_the_same_text_have_different_streams():
     keys = {stream_key("ab", "c"), stream_key("a", "bc"), stream_key("abc"), stream_key("abc", "")}
     assert len(keys) == 4
+    assert stream_key("as", "b") != stream_key("a", "sb")
     assert stream_key(1) != stream_key("1")
 
 
