@@ -61,8 +61,7 @@ class Value(BaseModel):
         raise collected(mistakes)
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        fields = type(self).model_fields
-        return [(name, value) for name, value in self if value != fields[name].default]
+        return [(name, value) for name, value in self if value != default_of(type(self), name)]
 
     def __str__(self) -> str:
         return repr(self)
@@ -89,6 +88,11 @@ def mistake(message: str, key: str | None = None, place: Path = ()) -> PydanticC
     """The error that a validator raises for a value as a whole, or for a key at a place in it."""
     context = {"message": message, "key": key, "place": place}
     return PydanticCustomError("mistake", "{message}", context)
+
+
+def default_of(kind: type[BaseModel], name: str) -> Any:
+    """A field's default; nothing is equal to that of a field without one."""
+    return kind.model_fields[name].get_default(call_default_factory=True)
 
 
 def collected(mistakes: list[PydanticCustomError], place: Path = ()) -> ValidationError:
@@ -254,11 +258,11 @@ def spelled(value: object) -> Any:
 
 def _spelled_fields(value: Value) -> dict[str, Any]:
     always = getattr(type(value), "ALWAYS_SPELLED", ())
-    fields = type(value).model_fields
+    kind = type(value)
     written = {
         name: spelled(field)
         for name, field in value
-        if name in always or (field is not None and field != fields[name].default)
+        if name in always or (field is not None and field != default_of(kind, name))
     }
     return _keyed(value, written)
 

@@ -39,9 +39,9 @@ class Pipeline(Value):
         Literal[2, 3] | None, Whole(low=2, high=3, constant=True, optional=True)
     ] = None
     reference: Reference | None = None
-    images: ImageSampling = ImageSampling()
-    labels: LabelSampling = LabelSampling()
-    sampling: dict[str, RoleSampling] = Field(default={})
+    images: ImageSampling = Field(default_factory=ImageSampling)
+    labels: LabelSampling = Field(default_factory=LabelSampling)
+    sampling: dict[str, RoleSampling] = Field(default_factory=dict)
     spatial: _Ops = ()
     intensity: _Ops = ()
     design: Annotated[Design | None, DesignRule()] = None

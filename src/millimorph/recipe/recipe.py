@@ -41,9 +41,9 @@ class Recipe(Value):
     index: Annotated[int, Whole(low=0, high=LARGEST_SEED, constant=True)]
     pipeline: _Digest
     reference: Reference | None = None
-    images: ImageSampling = ImageSampling()
-    labels: LabelSampling = LabelSampling()
-    sampling: dict[str, RoleSampling] = Field(default={})
+    images: ImageSampling = Field(default_factory=ImageSampling)
+    labels: LabelSampling = Field(default_factory=LabelSampling)
+    sampling: dict[str, RoleSampling] = Field(default_factory=dict)
     spatial: tuple[Annotated[SpatialOp, Field(discriminator="op")], ...] = ()
     intensity: tuple[Annotated[IntensityOp, Field(discriminator="op")], ...] = ()
 
