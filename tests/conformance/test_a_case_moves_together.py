@@ -56,7 +56,7 @@ def case():
     """Two images and one label map on three grids, one of them oblique, with points and boxes."""
     fine = mm.ImageGrid((29, 27, 25), (2.0, 2.1, 2.2), (-28, -27, -26))
     thick = mm.ImageGrid((41, 39, 9), (1.5, 1.5, 6.5), (-30, -28, -27), np.diag([1.0, 1.0, 1.0]))
-    tilted = mm.ImageGrid((31, 33, 29), (2.0, 2.0, 2.0), (-36, -22, -30), worlds.OBLIQUE)
+    tilted = mm.ImageGrid((31, 33, 29), (2.0, 2.0, 2.0), (-10, -32, -40), worlds.OBLIQUE)
     balls = np.array([(16.0, 10.0, 4.0), (-15.0, 9.0, 6.0)])
     return mm.Case(
         id="p01",

@@ -12,6 +12,8 @@ import bits_program
 import pytest
 from numpy._core import _multiarray_umath as numpy_core
 
+from millimorph.backends import cpu
+
 PROGRAM = Path(bits_program.__file__)
 HASWELL = "+sse4.2,+popcnt,+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+movbe"
 BASELINE = "+sse,+sse2"
@@ -39,6 +41,16 @@ def check_same(found: dict[str, str], what: str) -> None:
 @pytest.mark.parametrize("threads", [2, 7])
 def test_the_same_bits_with_any_number_of_threads(threads):
     check_same(bits_program.digests(threads), f"{threads} threads")
+
+
+@pytest.mark.parametrize("voxels", [1, 100, 1000, 10**9])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_same_bits_with_any_size_of_block(voxels, threads, monkeypatch):
+    """A block is some whole rows; from one row to everything at once."""
+    expected = here()
+    monkeypatch.setattr(cpu, "BLOCK_VOXELS", voxels)
+    check_same(bits_program.digests(threads), f"blocks of {voxels}")
+    assert expected == here()
 
 
 @pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="promised for x86-64")
