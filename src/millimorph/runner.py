@@ -102,7 +102,7 @@ def resample(  # noqa: PLR0913 - the options of a resample, each with its defaul
         threads: as in `run`.
 
     Accuracy: linear within 1e-4 and cubic within 2e-3 of the image's SD of exact arithmetic;
-    nearest exact off ties. A map that only permutes, mirrors and shifts whole voxels copies exactly.
+    nearest exact off ties. A map that only permutes, mirrors and shifts whole voxels copies.
 
     Raises:
         CompileError: dimensions disagree, or an interpolation that the kind of array does not have.

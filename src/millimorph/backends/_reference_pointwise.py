@@ -36,7 +36,7 @@ def _robust_range(voxels: AnyArray) -> float:
 
 
 def normal_numbers(stream: StreamKey, first: int, count: int) -> Floats:
-    """Standard normal numbers of voxels first, first + 1, ...: voxel i is number i % 4 of block i // 4.
+    """Standard normal numbers of voxels from `first` on: voxel i is number i % 4 of block i // 4.
 
     Box and Muller (1958) on the upper 24 bits of two words each.
     """

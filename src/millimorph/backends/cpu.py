@@ -28,7 +28,7 @@ from millimorph.backends.index_map import (
     SplineStep,
     index_map,
 )
-from millimorph.backends.lattice import copied
+from millimorph.backends.lattice import copied, swaps_within, typed_fill
 from millimorph.backends.sources import (
     SPLINE_PAD,
     Source,
@@ -45,6 +45,7 @@ Array = npt.NDArray[np.generic]
 
 BLOCK_VOXELS = 16384
 CHUNKS_PER_THREAD = 4
+WIDE_BYTES = 4
 CACHED_BYTES = 1_000_000
 MESSAGE_AFTER_S = 1.5
 _ready = False
@@ -120,6 +121,12 @@ class _Job:
     fill: float
     taps: _Taps
     slices: int
+
+    @property
+    def fill_is_rounded(self) -> bool:
+        """Whether float32 does not hold the fill."""
+        with np.errstate(over="ignore"):
+            return float(np.float32(self.fill)) != self.fill
 
 
 def _job(sample: Sampled, source: Source, stage: Resample) -> _Job:
@@ -326,6 +333,8 @@ def _sample(job: _Job, block: _Block, first: int) -> None:
             _interpolate(job, flat, block, values)
             _apply(job, values, number * job.out.shape[1] + first)
             _store(values, out)
+            if job.fill_is_rounded and not job.sample.pointwise:
+                sampling.fill_outside(block.inside, typed_fill(job.fill, out.dtype), out)
 
 
 def _apply(job: _Job, values: Array, first: int) -> None:
@@ -353,7 +362,13 @@ def _store(values: Array, out: Array) -> None:
     from millimorph.kernels import sampling
 
     if out.dtype.kind != "f":
-        sampling.round_to_integer(values, *_limits(out.dtype), out)
+        kind = out.dtype.type
+        limits = np.iinfo(out.dtype)
+        if out.dtype.itemsize < WIDE_BYTES:
+            low, high = np.float32(limits.min), np.float32(limits.max)
+            sampling.round_to_integer(values, low, high, out)
+        else:
+            sampling.round_to_wide_integer(values, kind(limits.min), kind(limits.max), out)
     elif out is not values:
         out[...] = values
 
@@ -362,10 +377,10 @@ def _sample_voxels(job: _Job, flat: Array, block: _Block, out: Array) -> None:
     """Pick source voxels, unchanged in type."""
     from millimorph.kernels import sampling
 
-    fill = _typed_fill(job.fill, out.dtype)
+    fill = typed_fill(job.fill, out.dtype)
     pick = sampling.nearest if job.sample.interpolation == "nearest" else sampling.label_linear
     pick(flat, block.base, block.wx, block.wy, block.wz, block.inside, job.taps.steps, fill, out)
-    for one, other in job.sample.swaps:
+    for one, other in swaps_within(job.sample.swaps, out.dtype):
         sampling.swap_values(out, out.dtype.type(one), out.dtype.type(other))
 
 
@@ -373,7 +388,8 @@ def _interpolate(job: _Job, flat: Array, block: _Block, out: Array) -> None:
     """Interpolate into float32."""
     from millimorph.kernels import sampling
 
-    fill = np.float32(job.fill)
+    with np.errstate(over="ignore"):
+        fill = np.float32(job.fill)
     steps = job.taps.steps
     if job.sample.interpolation == "nearest":
         sampling.nearest(
@@ -398,23 +414,6 @@ def _interpolate(job: _Job, flat: Array, block: _Block, out: Array) -> None:
         sampling.linear(
             flat, block.base, block.wx, block.wy, block.wz, block.inside, steps, fill, out
         )
-
-
-def _typed_fill(fill: float, dtype: np.dtype[np.generic]) -> np.generic:
-    """A fill value in an output's own type, rounded and saturated."""
-    if dtype.kind == "f":
-        return dtype.type(fill)
-    limits = np.iinfo(dtype)
-    return dtype.type(min(max(round(fill), limits.min), limits.max))
-
-
-def _limits(dtype: np.dtype[np.generic]) -> tuple[np.float32, np.float32]:
-    """The least and greatest float32 that an integer type can hold."""
-    limits = np.iinfo(dtype)
-    high = np.float32(limits.max)
-    if int(high) > limits.max:
-        high = np.nextafter(high, np.float32(0.0))
-    return np.float32(limits.min), high
 
 
 def _finished(source: Source, out: Array, stage: Resample) -> Source:

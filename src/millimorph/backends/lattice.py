@@ -24,7 +24,7 @@ def copied(stage: Resample, sample: Sampled, sources: Mapping[str, Source]) -> A
     inner = turned[(slice(None), *(taken for taken, _, _ in windows))]
     pads = [(before, after) for _, before, after in windows]
     out = _padded(inner, pads, sample, source)
-    for one, other in sample.swaps:
+    for one, other in swaps_within(sample.swaps, out.dtype):
         out = _swapped(out, one, other)
     return out.reshape(len(voxels), -1)
 
@@ -65,16 +65,27 @@ def _padded(inner: Array, pads: list[tuple[int, int]], sample: Sampled, source: 
     for length, (before, after) in zip(inner.shape[1:], pads, strict=True):
         shape.append(length + before + after)
         where.append(slice(before, before + length))
-    out = np.full(shape, _fill(fill_number(source, sample), inner.dtype), inner.dtype)
+    out = np.full(shape, typed_fill(fill_number(source, sample), inner.dtype), inner.dtype)
     out[tuple(where)] = inner
     return out
 
 
-def _fill(number: float, dtype: np.dtype[np.generic]) -> np.generic:
+def typed_fill(fill: float, dtype: np.dtype[np.generic]) -> np.generic:
+    """A fill value in an output's own type, integers rounded and saturated."""
     if dtype.kind == "f":
-        return dtype.type(number)
+        return dtype.type(fill)
     limits = np.iinfo(dtype)
-    return dtype.type(min(max(round(number), limits.min), limits.max))
+    return dtype.type(min(max(round(fill), limits.min), limits.max))
+
+
+def swaps_within(
+    swaps: tuple[tuple[int, int], ...], dtype: np.dtype[np.generic]
+) -> tuple[tuple[int, int], ...]:
+    """The pairs that a type can hold; others cannot occur in its label maps."""
+    if not swaps:
+        return ()
+    limits = np.iinfo(dtype)
+    return tuple(pair for pair in swaps if limits.min <= min(pair) and max(pair) <= limits.max)
 
 
 def _swapped(labels: Array, one: int, other: int) -> Array:

@@ -63,9 +63,18 @@ def clean(source: Source, sample: Sampled) -> Array:
     )
 
 
+def before_swaps(label: int, swaps: tuple[tuple[int, int], ...]) -> int:
+    """The label that the swaps turn into this one: what outside labels are filled with."""
+    for one, other in reversed(swaps):
+        label = {one: other, other: one}.get(label, label)
+    return label
+
+
 def fill_number(source: Source, sample: Sampled) -> float:
     """The number written outside the source; for `edge` it is never used."""
     match sample.fill:
+        case float() | int() if sample.swaps:
+            return float(before_swaps(int(sample.fill), sample.swaps))
         case "edge":
             return 0.0
         case "background":

@@ -73,7 +73,7 @@ def _cropped(grid: ImageGrid, op: Crop, world: World) -> ImageGrid:
         )
     if any(wanted > present for wanted, present in zip(size, grid.size, strict=True)):
         raise CompileError(
-            f"{op.id} asks for {size} voxels, the grid has {grid.size}; crop to at most that, or pad"
+            f"{op.id} asks for {size} voxels of a grid of {grid.size}; crop to at most that, or pad"
         )
     lower = tuple(
         math.floor(p * (present - wanted) + 0.5)

@@ -176,6 +176,27 @@ def round_to_integer(values, low, high, out):
 
 
 @kernel
+def round_to_wide_integer(values, low, high, out):
+    """The same for types of 32 and 64 bits, whose limits float32 does not hold."""
+    bottom, top = np.float64(low), np.float64(high)
+    for i in range(len(out)):
+        rounded = np.rint(np.float64(values[i]))
+        if rounded >= top:
+            out[i] = high
+        elif rounded <= bottom:
+            out[i] = low
+        else:
+            out[i] = rounded
+
+
+@kernel
+def fill_outside(inside, fill, out):
+    """Write a fill that float32 does not hold, in the output's own type."""
+    for i in range(len(out)):
+        out[i] = out[i] if inside[i] else fill
+
+
+@kernel
 def swap_values(values, one, other):
     """Exchange two values in place."""
     for i in range(len(values)):
