@@ -76,7 +76,8 @@ class NiftiHeader:
     @property
     def grid(self) -> ImageGrid:
         """The grid, by the rule of this module."""
-        return _grid(self)
+        with np.errstate(all="ignore"):
+            return _grid(self)
 
     @property
     def frames(self) -> FrameAxis:
@@ -251,8 +252,7 @@ def _flat_grid(header: NiftiHeader, affine: NDArray[np.float64]) -> ImageGrid:
     flat = np.eye(3)
     flat[:2, :2] = affine[:2, :2]
     flat[:2, 2] = affine[:2, 3]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        direction = flat[:2, :2] / spacing
+    direction = flat[:2, :2] / spacing
     if not orientation.deviation(direction) <= orientation.NEARLY_ORTHONORMAL:
         _warn(
             f"{header.where}: this 2D image does not lie in the patient's axial plane; its "
