@@ -42,11 +42,12 @@ def normal_numbers(stream: StreamKey, first: int, count: int) -> Floats:
     """
     start = first // 4
     words = blocks(stream, (first + count + 3) // 4 - start, start) >> np.uint32(8)
+    uniform = words.astype(np.float64)
     unit = 2.0**-24
     numbers = np.empty(words.shape)
     for pair in (0, 2):
-        radius = np.sqrt(-2.0 * log((words[:, pair] + 1.0) * unit))
-        angle = 2.0 * math.pi * unit * words[:, pair + 1]
+        radius = np.sqrt(-2.0 * log((uniform[:, pair] + 1.0) * unit))
+        angle = 2.0 * math.pi * unit * uniform[:, pair + 1]
         numbers[:, pair] = radius * cos(angle)
         numbers[:, pair + 1] = radius * sin(angle)
     return numbers.reshape(-1)[first - 4 * start :][:count]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Timer
-from typing import assert_never
+from typing import Any, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +41,7 @@ from millimorph.backends.sources import (
 )
 from millimorph.program import NormalNoise, PowerCurve, Resample, Sampled
 
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
 
 BLOCK_VOXELS = 16384
 CHUNKS_PER_THREAD = 4
@@ -106,7 +106,7 @@ class _Taps:
     """How base indices are formed and neighbours reached in an array of one source."""
 
     frame: npt.NDArray[np.int32]
-    strides: npt.NDArray[np.unsignedinteger]
+    strides: Array
     steps: npt.NDArray[np.uint64]
 
 
@@ -190,7 +190,7 @@ def _traverse(stage: Resample, jobs: list[_Job], threads: int) -> None:
 class _Block:
     """Buffers of one thread for one block of rows."""
 
-    base: npt.NDArray[np.unsignedinteger]
+    base: Array
     wx: npt.NDArray[np.float32]
     wy: npt.NDArray[np.float32]
     wz: npt.NDArray[np.float32]
@@ -211,7 +211,7 @@ class _Block:
         )
 
 
-def _block(count: int, kind: np.dtype[np.unsignedinteger], mapping: IndexMap) -> _Block:
+def _block(count: int, kind: np.dtype[Any], mapping: IndexMap) -> _Block:
     """Buffers for `count` voxels, with room behind them for the last row's whole lanes."""
     points = count if isinstance(mapping, PointSteps) else 0
     room = count + LANES
@@ -363,7 +363,7 @@ def _store(values: Array, out: Array) -> None:
 
     if out.dtype.kind != "f":
         kind = out.dtype.type
-        limits = np.iinfo(out.dtype)
+        limits = np.iinfo(kind)
         if out.dtype.itemsize < WIDE_BYTES:
             low, high = np.float32(limits.min), np.float32(limits.max)
             sampling.round_to_integer(values, low, high, out)
@@ -378,7 +378,7 @@ def _sample_voxels(job: _Job, flat: Array, block: _Block, out: Array) -> None:
     from millimorph.kernels import sampling
 
     fill = typed_fill(job.fill, out.dtype)
-    pick = sampling.nearest if job.sample.interpolation == "nearest" else sampling.label_linear
+    pick: Any = sampling.nearest if job.sample.interpolation == "nearest" else sampling.label_linear
     pick(flat, block.base, block.wx, block.wy, block.wz, block.inside, job.taps.steps, fill, out)
     for one, other in swaps_within(job.sample.swaps, out.dtype):
         sampling.swap_values(out, out.dtype.type(one), out.dtype.type(other))

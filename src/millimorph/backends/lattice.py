@@ -1,6 +1,7 @@
 """Exact copies: flips, quarter turns, crops and pads by slicing, without interpolation."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +9,7 @@ import numpy.typing as npt
 from millimorph.backends.sources import Source, clean, fill_number
 from millimorph.program import LatticeCopy, Resample, Sampled
 
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
 
 
 def copied(stage: Resample, sample: Sampled, sources: Mapping[str, Source]) -> Array:
@@ -70,7 +71,7 @@ def _padded(inner: Array, pads: list[tuple[int, int]], sample: Sampled, source: 
     return out
 
 
-def typed_fill(fill: float, dtype: np.dtype[np.generic]) -> np.generic:
+def typed_fill(fill: float, dtype: np.dtype[Any]) -> Any:
     """A fill value in an output's own type, integers rounded and saturated."""
     if dtype.kind == "f":
         return dtype.type(fill)
@@ -79,7 +80,7 @@ def typed_fill(fill: float, dtype: np.dtype[np.generic]) -> np.generic:
 
 
 def swaps_within(
-    swaps: tuple[tuple[int, int], ...], dtype: np.dtype[np.generic]
+    swaps: tuple[tuple[int, int], ...], dtype: np.dtype[Any]
 ) -> tuple[tuple[int, int], ...]:
     """The pairs that a type can hold; others cannot occur in its label maps."""
     if not swaps:

@@ -6,7 +6,7 @@ come from and are forgotten with it.
 
 from collections.abc import Callable
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -17,7 +17,7 @@ from millimorph.kernels.elementary import exp
 from millimorph.program import NormalNoise, Sampled
 
 Source = ScalarImage | LabelMap
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
 Value = TypeVar("Value")
 
 TRUNCATE = 4.0

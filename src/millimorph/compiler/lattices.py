@@ -11,7 +11,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from millimorph.compiler.world import World
+from millimorph.compiler.world import World, number
 from millimorph.geometry import ImageGrid
 from millimorph.kernels.philox import uniforms
 from millimorph.ops import Diffeomorphic, Elastic
@@ -30,7 +30,7 @@ NODES_PER_CELL = 3
 def elastic(op: Elastic, world: World) -> tuple[Elastic, Transform]:
     """The free-form deformation of an op, and the op with the shrinking that was needed."""
     spline = random_spline(op, world)
-    magnitude = float(op.magnitude_mm)  # type: ignore[arg-type]
+    magnitude = number(op.magnitude_mm)
     spline = _scaled(spline, _ratio(magnitude, spline.max_displacement_bound_mm()))
     if op.allow_folding or _surely_injective(spline):
         return op.replace(fold_shrink=1.0), spline
@@ -45,7 +45,7 @@ def elastic(op: Elastic, world: World) -> tuple[Elastic, Transform]:
 def diffeomorphic(op: Diffeomorphic, world: World) -> tuple[Diffeomorphic, Transform]:
     """The flow of a random velocity field, its largest displacement brought to the magnitude."""
     spline = random_spline(op, world)
-    magnitude = float(op.magnitude_mm)  # type: ignore[arg-type]
+    magnitude = number(op.magnitude_mm)
     spline = _scaled(spline, _ratio(magnitude, spline.max_displacement_bound_mm()))
     nodes = _node_grid(spline)
     field = StationaryVelocityField(nodes, _displacements(spline, nodes))
@@ -91,11 +91,11 @@ def _cells(op: Elastic | Diffeomorphic, world: World) -> tuple[int, ...]:
     """Cells over the reference box; at least four where the border is locked, or nothing moved."""
     least = LOCKED_LAYERS + 1 if op.lock_border else 1
     if op.control_points is not None:
-        counts = world.per_axis(op.control_points, f"{op.id}.control_points")  # type: ignore[type-var]
-        return tuple(max(least, int(n) - 3) for n in counts)
-    spacing = world.per_axis(op.control_spacing_mm, f"{op.id}.control_spacing_mm")  # type: ignore[type-var]
+        counts = world.whole_per_axis(op.control_points, f"{op.id}.control_points")
+        return tuple(max(least, n - 3) for n in counts)
+    spacing = world.per_axis(op.control_spacing_mm, f"{op.id}.control_spacing_mm")
     lengths = zip(world.reference.extent_mm, spacing, strict=True)
-    return tuple(max(least, math.floor(length / float(s) + 0.5)) for length, s in lengths)
+    return tuple(max(least, math.floor(length / s + 0.5)) for length, s in lengths)
 
 
 def _ratio(wanted: float, present: float) -> float:

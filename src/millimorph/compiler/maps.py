@@ -10,8 +10,9 @@ from typing import assert_never
 import numpy as np
 
 from millimorph.compiler.lattices import diffeomorphic, elastic, lattice_over
-from millimorph.compiler.world import World
+from millimorph.compiler.world import World, number, numbers
 from millimorph.errors import CompileError, TransformError
+from millimorph.geometry import FloatArray
 from millimorph.kernels import smallmatrix
 from millimorph.ops import (
     Affine,
@@ -73,18 +74,18 @@ def pull_back(op: SpatialOp, world: World) -> tuple[SpatialOp, Map | None]:
 
 def _affine(op: Affine, world: World) -> Map:
     d = world.dimension
-    angles = world.angles(_numbers(op.rotation_deg), f"{op.id}.rotation_deg")
-    scale = world.per_axis(_numbers(op.scale), f"{op.id}.scale")
-    shear = _numbers(op.shear)
+    angles = world.angles(op.rotation_deg, f"{op.id}.rotation_deg")
+    scale = world.per_axis(op.scale, f"{op.id}.scale")
+    shear = numbers(op.shear)
     linear = np.diag(np.array(scale))
     linear = smallmatrix.matmul(_shear(shear, d), linear)
     linear = smallmatrix.matmul(_rotation_matrix(angles), linear)
-    shift = world.per_axis(_numbers(op.translation_mm), f"{op.id}.translation_mm")
+    shift = world.per_axis(op.translation_mm, f"{op.id}.translation_mm")
     centre = world.centre(op.centre_mm, op.id)
     return AffineTransform.from_linear(linear, shift, centre).inverse()
 
 
-def _shear(shear: tuple[float, ...] | float, dimension: int) -> np.ndarray:
+def _shear(shear: tuple[float, ...] | float, dimension: int) -> FloatArray:
     """The unit upper triangular matrix with entries xy, xz, yz (or xy alone)."""
     xy, xz, yz = shear if isinstance(shear, tuple) and len(shear) == 3 else (_first(shear),) * 3
     full = np.array([[1.0, xy, xz], [0.0, 1.0, yz], [0.0, 0.0, 1.0]])
@@ -95,7 +96,7 @@ def _first(values: tuple[float, ...] | float) -> float:
     return values[0] if isinstance(values, tuple) else values
 
 
-def _rotation_matrix(angles_deg: tuple[float, ...]) -> np.ndarray:
+def _rotation_matrix(angles_deg: tuple[float, ...]) -> FloatArray:
     """Rz Ry Rx of three angles, or the turn by one angle in two dimensions."""
     radians = [angle * math.pi / 180.0 for angle in angles_deg]
     if len(radians) == 1:
@@ -119,19 +120,19 @@ def _rotation(op: Rotation, world: World) -> Map:
 
 
 def _itk_transform(op: Transform, world: World) -> Map:
-    numbers = tuple(float(p) for p in op.parameters if not isinstance(p, str))
+    values = tuple(number(p) for p in op.parameters)
     if op.kind != "BSpline":
-        made = from_itk_parameters(op.kind, numbers, world.centre(op.centre_mm, op.id))
+        made = from_itk_parameters(op.kind, values, world.centre(op.centre_mm, op.id))
     else:
-        counts = world.per_axis(op.control_points or (), f"{op.id}.control_points")
+        counts = world.whole_per_axis(op.control_points or (), f"{op.id}.control_points")
         lattice = lattice_over(world.reference, tuple(n - 3 for n in counts), margin=0)
         shape = (world.dimension, *lattice.shape)
-        if math.prod(shape) != len(numbers):
+        if math.prod(shape) != len(values):
             raise CompileError(
-                f"{op.id} has {len(numbers)} parameters, a lattice of {counts} control points in "
+                f"{op.id} has {len(values)} parameters, a lattice of {counts} control points in "
                 f"{world.dimension}D needs {math.prod(shape)}"
             )
-        made = BSplineTransform(lattice, np.array(numbers).reshape(shape))
+        made = BSplineTransform(lattice, np.array(values).reshape(shape))
     if made.dimension != world.dimension:
         raise CompileError(
             f'{op.id} is a {made.dimension}D transform, case "{world.case.id}" is '
@@ -140,7 +141,7 @@ def _itk_transform(op: Transform, world: World) -> Map:
     return made
 
 
-def reflection_normal(op: Flip, world: World) -> np.ndarray:
+def reflection_normal(op: Flip, world: World) -> FloatArray:
     """The unit vector along which a flip reflects."""
     d = world.dimension
     axes = PATIENT_AXES if op.axis in PATIENT_AXES else GRID_AXES
@@ -169,7 +170,7 @@ def _quarter_turn(op: QuarterTurn, world: World) -> Map:
     raise CompileError(f'{op.id} turns about "{op.axis}", case "{world.case.id}" is 2D; use k')
 
 
-def quarter_turn_matrix(op: QuarterTurn, world: World) -> np.ndarray:
+def quarter_turn_matrix(op: QuarterTurn, world: World) -> FloatArray:
     """The turn in grid axes, of 0, 1 and -1 exactly."""
     d = world.dimension
     axis = GRID_AXES.index(str(op.axis))
@@ -178,7 +179,7 @@ def quarter_turn_matrix(op: QuarterTurn, world: World) -> np.ndarray:
     quarter[one, one] = quarter[other, other] = 0.0
     quarter[one, other], quarter[other, one] = -1.0, 1.0
     turn = np.eye(3)
-    for _ in range(int(op.turns) if not isinstance(op.turns, str) else 1):
+    for _ in range(int(number(op.turns))):
         turn = smallmatrix.matmul(quarter, turn)
     return turn[:d, :d].copy()
 
@@ -190,7 +191,7 @@ def _radial(op: RadialDistortion, world: World) -> Map:
         for length in world.reference.extent_mm:
             square += length * length
         unit = 0.5 * math.sqrt(square)
-    coefficients = tuple(float(k) for k in op.coefficients if not isinstance(k, str))
+    coefficients = tuple(number(k) for k in op.coefficients)
     return RadialDistortionTransform(coefficients, world.centre(op.centre_mm, op.id), unit)
 
 
@@ -202,7 +203,7 @@ def _warp(op: Warp, world: World) -> Map:
             f'{op.id} asks for the transform "{op.transform}"; case "{world.case.id}" has {known}; '
             "give it as Case(transforms={name: transform})"
         )
-    return scaled(given, float(op.strength), world)
+    return scaled(given, number(op.strength), world)
 
 
 def scaled(transform: Map, strength: float, world: World) -> Map:
@@ -236,10 +237,3 @@ def composed(maps: list[Map], dimension: int) -> Map:
             raise TransformError(f"a {one.dimension}D map cannot act on a {dimension}D case")
         total = total @ one
     return total
-
-
-def _numbers(value: object) -> tuple[float, ...] | float:
-    """The numbers of a realised parameter."""
-    if isinstance(value, tuple):
-        return tuple(float(v) for v in value)
-    return float(value)  # type: ignore[arg-type]

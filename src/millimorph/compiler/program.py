@@ -8,7 +8,7 @@ import numpy as np
 from millimorph.compiler.maps import composed, pull_back, reflection_normal
 from millimorph.compiler.stages import resample_stage, smoothing_mm
 from millimorph.compiler.targets import reference_of, target_of
-from millimorph.compiler.world import World
+from millimorph.compiler.world import World, number
 from millimorph.errors import CompileError
 from millimorph.geometry import ImageGrid
 from millimorph.images import Case, LabelMap, ScalarImage
@@ -101,11 +101,11 @@ def _pointwise(op: IntensityOp, recipe: Recipe, name: str) -> Pointwise:
     """An intensity op on one image; images of a case get noise of their own."""
     match op:
         case Gamma():
-            return PowerCurve(float(op.gamma))  # type: ignore[arg-type]
+            return PowerCurve(number(op.gamma))
         case GaussianNoise():
             deviation = op.std if op.std is not None else op.std_fraction
             stream = recipe.stream(f"{op.id}/{name}")
-            return NormalNoise(float(deviation), op.std is None, stream)  # type: ignore[arg-type]
+            return NormalNoise(number(deviation), op.std is None, stream)
         case _:
             assert_never(op)
 

@@ -1,7 +1,7 @@
 """The grids on which the arrays of a case will lie."""
 
 import math
-from typing import cast
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,6 +12,10 @@ from millimorph.geometry import ImageGrid, reference_grid
 from millimorph.images import Case
 from millimorph.ops import Crop, Pad, QuarterTurn
 from millimorph.recipe import Recipe
+
+Cut = TypeVar(
+    "Cut", tuple[int, ...] | None, tuple[float, ...] | None, float | tuple[float, ...] | None
+)
 
 
 def reference_of(recipe: Recipe, case: Case) -> ImageGrid:
@@ -30,7 +34,8 @@ def reference_of(recipe: Recipe, case: Case) -> ImageGrid:
     )
 
 
-def _cut(values: object, dimension: int) -> object:
+def _cut(values: Cut, dimension: int) -> Cut:
+    """The numbers for the axes of a case, where there are numbers for axes."""
     return values[:dimension] if isinstance(values, tuple) else values
 
 
@@ -63,11 +68,11 @@ def _centred(size: tuple[int, ...], spacing: tuple[float, ...], grid: ImageGrid)
 
 
 def _cropped(grid: ImageGrid, op: Crop, world: World) -> ImageGrid:
-    position = cast("tuple[float, ...]", world.per_axis(op.position, f"{op.id}.position"))  # type: ignore[type-var]
+    position = world.per_axis(op.position, f"{op.id}.position")
     if op.size is not None:
-        size = cast("tuple[int, ...]", world.per_axis(op.size, f"{op.id}.size"))  # type: ignore[type-var]
+        size = world.whole_per_axis(op.size, f"{op.id}.size")
     else:
-        shares = cast("tuple[float, ...]", world.per_axis(op.fraction, f"{op.id}.fraction"))  # type: ignore[type-var]
+        shares = world.per_axis(op.fraction, f"{op.id}.fraction")
         size = tuple(
             max(1, math.floor(f * n + 0.5)) for f, n in zip(shares, grid.size, strict=True)
         )
@@ -84,10 +89,10 @@ def _cropped(grid: ImageGrid, op: Crop, world: World) -> ImageGrid:
 
 def _padded(grid: ImageGrid, op: Pad, world: World) -> ImageGrid:
     if op.margin is not None:
-        margin = cast("tuple[int, ...]", world.per_axis(op.margin, f"{op.id}.margin"))  # type: ignore[type-var]
+        margin = world.whole_per_axis(op.margin, f"{op.id}.margin")
         size = tuple(n + 2 * m for n, m in zip(grid.size, margin, strict=True))
         return grid.cropped(tuple(-m for m in margin), size)
-    least = cast("tuple[int, ...]", world.per_axis(op.size, f"{op.id}.size"))  # type: ignore[type-var]
+    least = world.whole_per_axis(op.size, f"{op.id}.size")
     size = tuple(max(n, wanted) for n, wanted in zip(grid.size, least, strict=True))
     lower = tuple(-((wanted - n) // 2) for wanted, n in zip(size, grid.size, strict=True))
     return grid.cropped(lower, size)

@@ -4,16 +4,24 @@ Numbers in a recipe may be for three axes while a case is two-dimensional; then 
 components and its angle about z count.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from millimorph.errors import CompileError
 from millimorph.geometry import ImageGrid
 from millimorph.images import Case
 from millimorph.recipe import Recipe
 
-Number = TypeVar("Number", int, float)
+
+def number(value: object) -> float:
+    """A parameter of a recipe, which holds numbers only."""
+    if isinstance(value, int | float):
+        return float(value)
+    raise CompileError(f"a recipe holds numbers, got {value!r}; compile takes what draw() makes")
+
+
+def numbers(value: object) -> tuple[float, ...] | float:
+    """A parameter of a recipe: one number, or one for each axis."""
+    return tuple(number(v) for v in value) if isinstance(value, tuple) else number(value)
 
 
 @dataclass(frozen=True)
@@ -40,23 +48,29 @@ class World:
             return self.centre_mm
         return self.per_axis(given_mm, f"{op_id}.centre_mm")
 
-    def per_axis(self, values: Sequence[Number] | Number, name: str) -> tuple[Number, ...]:
+    def per_axis(self, parameter: object, name: str) -> tuple[float, ...]:
         """One number for each axis of the case."""
-        if not isinstance(values, Sequence):
+        values = numbers(parameter)
+        if not isinstance(values, tuple):
             return (values,) * self.dimension
         if len(values) < self.dimension:
             raise self._too_few(name, len(values))
-        return tuple(values[: self.dimension])
+        return values[: self.dimension]
 
-    def angles(self, values: Sequence[float] | float, name: str) -> tuple[float, ...]:
+    def whole_per_axis(self, parameter: object, name: str) -> tuple[int, ...]:
+        """One whole number for each axis of the case."""
+        return tuple(int(value) for value in self.per_axis(parameter, name))
+
+    def angles(self, parameter: object, name: str) -> tuple[float, ...]:
         """Angles about x, y, z, or in two dimensions the one about z."""
-        if not isinstance(values, Sequence):
+        values = numbers(parameter)
+        if not isinstance(values, tuple):
             return (values,) * (3 if self.dimension == 3 else 1)
         if self.dimension == 2:
             return (values[-1],)
         if len(values) < self.dimension:
             raise self._too_few(name, len(values))
-        return tuple(values)
+        return values
 
     def _too_few(self, name: str, count: int) -> CompileError:
         return CompileError(

@@ -6,7 +6,7 @@ no result and makes the eight-neighbour interpolation about a third faster.
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any
 
 import numba
 from llvmlite import ir
@@ -16,20 +16,17 @@ from numba.extending import intrinsic
 
 numba.config.SLP_VECTORIZE = 1
 
-Function = TypeVar("Function", bound=Callable[..., object])
 
-
-def kernel(function: Function) -> Function:
+def kernel(function: Callable[..., object]) -> Any:
     """Compile `function` on its first call for the types it meets."""
-    compiled: Function = njit(nogil=True, cache=True, error_model="numpy")(function)
-    return compiled
+    return njit(nogil=True, cache=True, error_model="numpy")(function)
 
 
-@intrinsic  # type: ignore[misc]
-def prefetch(_typing_context, array, index):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+@intrinsic
+def prefetch(_typing_context, array, index):
     """Ask for the cache line of `array[index]` (one axis, contiguous); changes no value."""
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    def generate(context, builder, signature, arguments):
         view = context.make_array(signature.args[0])(context, builder, arguments[0])
         byte = ir.IntType(8).as_pointer()
         word = ir.IntType(32)
