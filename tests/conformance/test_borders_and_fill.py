@@ -71,6 +71,22 @@ def test_neighbours_are_clamped_in_the_outer_half_voxel(backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_the_outer_half_voxel_has_exactly_the_edge_voxel(backend, axis):
+    """Neighbours of very different size: a + 1 (b − a) is not b in float32."""
+    line = np.array([1e6, -1e6, 3e-3, 0.1, 3000.3, 0.1], np.float32)
+    size = tuple(6 if k == axis else 2 for k in range(3))
+    grid = mm.ImageGrid(size)
+    shape = tuple(6 if k == 2 - axis else 1 for k in range(3))
+    voxels = np.broadcast_to(line.reshape(shape), grid.shape)
+    for index, expected in ((-0.25, line[0]), (5.0, line[5]), (5.25, line[5])):
+        origin = [index if k == axis else 0.25 for k in range(3)]
+        onto = mm.ImageGrid((1, 1, 1), origin_mm=origin)
+        result = mm.resample(mm.ScalarImage(voxels, grid), onto, fill=0.0, backend=backend)
+        assert result.array.item() == expected
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_cubic_mirrors_about_the_outer_centres(backend):
     positions = [-0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0]
     result = sampled_at([1, 5, 2, 8], positions, fill=0.0, interpolation="cubic", backend=backend)
