@@ -18,7 +18,7 @@ RASTER_EXTENSIONS = (
 )
 DICOM_EXTENSIONS = (".dcm",)
 IMAGE_EXTENSIONS = (*NIFTI_EXTENSIONS, *RASTER_EXTENSIONS, *DICOM_EXTENSIONS)
-WRITTEN_EXTENSIONS = (*NIFTI_EXTENSIONS, ".mha", ".nrrd", ".png", ".tif", ".tiff", ".bmp")
+WRITTEN_EXTENSIONS = (*NIFTI_EXTENSIONS, ".mha", ".nrrd", ".png", ".tif", ".tiff")
 TRANSFORM_EXTENSIONS = (".tfm", ".txt", ".h5", ".hdf5", ".mat")
 TABLE_EXTENSIONS = (".csv",)
 

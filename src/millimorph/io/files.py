@@ -82,7 +82,7 @@ def write_image(image: ScalarImage, path: str | Path) -> None:
     """Write an image; the ending of the name chooses the format, and nothing is converted.
 
     .nii.gz and .nii (written as `io.nifti_write` says), .mha and .nrrd hold every type, channels
-    and 3D frames; .png, .tif, .tiff and .bmp hold pictures without their place, and warn.
+    and 3D frames; .png, .tif and .tiff hold pictures without their place, and warn.
 
     Raises OutputError if the format cannot hold the image or the file cannot be written; then there
     is no file, or still the former one.

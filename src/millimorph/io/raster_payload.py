@@ -16,8 +16,7 @@ _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _GIPL_HEADER, _GIPL_MAGICS = 256, (719555000, 4026526128, 2968599727)
 _GIPL_BYTES = {7: 1, 8: 1, 15: 2, 16: 2, 31: 4, 32: 4, 64: 4, 65: 8}
-_TIFF_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
-_TIFF_BIG_BYTES = {16: 8, 17: 8, 18: 8}
+_TIFF_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 16: 8}
 _TIFF_INTEGERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _DEFLATED = (8, 32946)
 _MOST_PAGES = 1 << 16
@@ -119,14 +118,14 @@ def _tiff_page(
     for entry in range(entries):
         start = position + entry * entry_bytes
         tag, kind, count = struct.unpack_from(f"{order}HH{word}", content, start)
-        if kind not in _TIFF_INTEGERS:
-            continue
         where = start + 4 + struct.calcsize(f"<{word}")
-        length = count * struct.calcsize(f"<{_TIFF_INTEGERS[kind]}")
+        length = count * _TIFF_BYTES.get(kind, 0)
         if length > struct.calcsize(f"<{word}"):
             where = struct.unpack_from(f"{order}{word}", content, where)[0]
         if where + length > len(content):
             raise IndexError
+        if kind not in _TIFF_INTEGERS:
+            continue
         tags[tag] = struct.unpack_from(f"{order}{count}{_TIFF_INTEGERS[kind]}", content, where)
     following = struct.unpack_from(f"{order}{word}", content, position + entries * entry_bytes)[0]
     return tags, following

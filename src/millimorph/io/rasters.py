@@ -27,23 +27,22 @@ from millimorph.io.extensions import extension_of
 from millimorph.io.lazy import simpleitk
 from millimorph.io.sitk import image_from_sitk, to_sitk
 
-_CHECKS: dict[str, Callable[[Path], None]] = {
-    ".mha": payload.check_metaimage,
-    ".mhd": payload.check_metaimage,
-    ".nrrd": payload.check_nrrd,
-    ".nhdr": payload.check_nrrd,
-    ".png": raster_payload.check_png,
-    ".jpg": raster_payload.check_jpeg,
-    ".jpeg": raster_payload.check_jpeg,
-    ".tif": raster_payload.check_tiff,
-    ".tiff": raster_payload.check_tiff,
-    ".bmp": raster_payload.check_bmp,
-    ".gipl": raster_payload.check_gipl,
+_READERS: dict[str, tuple[str, Callable[[Path], None]]] = {
+    ".mha": ("MetaImageIO", payload.check_metaimage),
+    ".mhd": ("MetaImageIO", payload.check_metaimage),
+    ".nrrd": ("NrrdImageIO", payload.check_nrrd),
+    ".nhdr": ("NrrdImageIO", payload.check_nrrd),
+    ".png": ("PNGImageIO", raster_payload.check_png),
+    ".jpg": ("JPEGImageIO", raster_payload.check_jpeg),
+    ".jpeg": ("JPEGImageIO", raster_payload.check_jpeg),
+    ".tif": ("TIFFImageIO", raster_payload.check_tiff),
+    ".tiff": ("TIFFImageIO", raster_payload.check_tiff),
+    ".bmp": ("BMPImageIO", raster_payload.check_bmp),
+    ".gipl": ("GiplImageIO", raster_payload.check_gipl),
 }
 _KEEPS_PLACE = (".mha", ".nrrd")
 _TYPES = {
     ".png": ("uint8", "uint16"),
-    ".bmp": ("uint8",),
     ".tif": ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32"),
     ".tiff": ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32"),
 }
@@ -55,9 +54,10 @@ _LONGEST_REASON = 200
 def read_raster(path: Path) -> ScalarImage:
     """Read an image of one of ITK's formats; FileError if it is damaged, foreign or unsupported."""
     limits.check_present(path)
-    _CHECKS[extension_of(path)](path)
+    reader, check = _READERS[extension_of(path)]
+    check(path)
     try:
-        return image_from_sitk(simpleitk().ReadImage(str(path)), str(path))
+        return image_from_sitk(simpleitk().ReadImage(str(path), imageIO=reader), str(path))
     except RuntimeError as error:
         raise FileError(f"{path}: not a readable image: {reason(error)}") from error
     except (ImageError, GeometryError) as error:
@@ -67,7 +67,7 @@ def read_raster(path: Path) -> ScalarImage:
 def write_raster(image: ScalarImage | LabelMap, path: Path, extension: str) -> None:
     """Write an image through ITK, atomically and checked; .mha and .nrrd compressed at level 1.
 
-    Formats for pictures (.png, .tif, .bmp) do not hold the place of an image; a warning says so
+    Formats for pictures (.png, .tif) do not hold the place of an image; a warning says so
     unless origin, spacing and direction are the default ones.
 
     Raises OutputError for a type or shape that the format would change, and if writing fails.
