@@ -15,20 +15,31 @@ _STILL: dict[str, float] = {"scale": 1.0, "gamma": 1.0, "strength": 1.0}
 _MOST_NUMBERS = 7
 
 
-def caption_of(recipe: Recipe) -> str:
+def caption_of(recipe: Recipe, dimension: int) -> str:
     """The ops of a recipe with their main numbers: `affine rotation 3, -2, 8 deg; gamma 1.2`."""
-    ops = [describe_op(spelled(op)) for op in (*recipe.spatial, *recipe.intensity)]
+    ops = [describe_op(spelled(op), dimension) for op in (*recipe.spatial, *recipe.intensity)]
     return "; ".join(ops) if ops else "nothing changed but the grid"
 
 
-def describe_op(op: Mapping[str, Any]) -> str:
-    """One op's name with those of its numbers that change something."""
+def describe_op(op: Mapping[str, Any], dimension: int) -> str:
+    """One op's name with those of its numbers that change something in 2D or 3D."""
     name = str(op["op"]).replace("_", " ")
     words = [
-        _described(field, value, name) for field, value in op.items() if field not in _UNINTERESTING
+        _described(field, _in_dimension(field, value, dimension), name)
+        for field, value in op.items()
+        if field not in _UNINTERESTING
     ]
     shown = ", ".join(word for word in words if word)
     return f"{name} {shown}".strip()
+
+
+def _in_dimension(field: str, value: Any, dimension: int) -> Any:
+    """The numbers that count in 2D of those for three axes; one number where all are equal."""
+    if not isinstance(value, list) or not value:
+        return value
+    if dimension == 2 and len(value) == 3:
+        value = value[-1:] if field == "rotation_deg" else value[:2]
+    return value[:1] if field == "scale" and len(set(value)) == 1 else value
 
 
 def _described(field: str, value: Any, op_name: str) -> str:

@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from millimorph.errors import FileError, MillimorphError, MillimorphWarning
 from millimorph.geometry import ImageGrid
 from millimorph.images import Landmarks, ScalarImage
@@ -24,6 +22,7 @@ from millimorph.report.measure import (
     looks_like_hounsfield,
     looks_like_labels,
     measure,
+    oblique_deg,
 )
 from millimorph.report.patterns import FoundFile, Kind, Suggestion, suggest_patterns
 
@@ -204,8 +203,6 @@ def inspect_image(
         named and counts is not None and counts[0].value >= 0
     )
     grid = image.grid
-    largest = np.abs(grid.direction).max(axis=0)
-    oblique = max(math.degrees(math.acos(min(1.0, float(cosine)))) for cosine in largest)
     return Content(
         grid=grid,
         dtype=str(image.dtype),
@@ -214,7 +211,7 @@ def inspect_image(
         frame_spacing_s=None if image.frames is None else image.frames.spacing_s,
         values=measure(image),
         labels=counts if is_labels else None,
-        oblique_deg=oblique,
+        oblique_deg=oblique_deg(grid),
         right_handed=bool(determinant(grid.direction) > 0.0),
         warnings=tuple(text.removeprefix(prefix) for text in told or ()),
     )

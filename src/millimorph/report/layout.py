@@ -45,6 +45,7 @@ _TILE_GAP = 4
 _GROUP_GAP = 22
 _MARGIN = 32
 _ROW_GAP = 6
+_LOWEST_NAMED_TILE_PX = 60
 _CAPTION_LINES = 3
 _LINE_PX = 15
 _HEADING_PX = 36
@@ -133,9 +134,10 @@ def _draw_block(block: Block, width: int) -> Image.Image:
         down = top
         for plane, height in zip(seen, heights, strict=True):
             tiles = _tiles(block, column, plane, scale, height)
-            if number == 0:
+            if number == 0 and height >= _LOWEST_NAMED_TILE_PX:
+                write(tiles[0], (6, 4), plane.view.title, 11, MUTED)
+            if number == 0 and plane is seen[0]:
                 draw_scale_bar(tiles[0], scale)
-                _write_view(tiles[0], plane.view)
             for k, tile in enumerate(tiles):
                 picture.paste(tile, (left + k * (_TILE_PX + _TILE_GAP), down))
             down += height + _ROW_GAP
@@ -181,10 +183,6 @@ def _tile(picture: npt.NDArray[np.uint8], view: View, height: int) -> Image.Imag
     tile.paste(part, ((_TILE_PX - part.width) // 2, (height - part.height) // 2))
     draw_letters(tile, view.letters)
     return tile
-
-
-def _write_view(tile: Image.Image, view: View) -> None:
-    write(tile, (6, 4), view.title, 11, MUTED)
 
 
 def _legend_rows(block: Block, width: int) -> list[list[tuple[str, tuple[int, int, int], float]]]:

@@ -1,10 +1,12 @@
 """What is in an array: its range, and whether it looks like a label map."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from millimorph.geometry import ImageGrid
 from millimorph.images import ScalarImage
 
 MOST_LABELS = 1000
@@ -12,6 +14,12 @@ _LARGEST_SPAN = 2**24
 _MOST_FOR_PERCENTILES = 4_000_000
 _AGREEING = 0.5
 _LOWEST_HU, _HIGHEST_AIR_HU = -4096.0, -700.0
+
+
+def oblique_deg(grid: ImageGrid) -> float:
+    """The largest angle between a grid axis and the nearest patient axis, in degrees."""
+    largest = np.abs(grid.direction).max(axis=0).tolist()
+    return max(math.degrees(math.acos(min(1.0, cosine))) for cosine in largest)
 
 
 def looks_like_hounsfield(minimum: float, maximum: float) -> bool:

@@ -14,10 +14,12 @@ import numpy.typing as npt
 
 from millimorph.compiler import compile as compile_recipe
 from millimorph.errors import ImageError, MillimorphError
+from millimorph.geometry import ImageGrid
 from millimorph.images import Case
 from millimorph.io.atomic import write_bytes
 from millimorph.report.captions import caption_of
 from millimorph.report.layout import Block, Shown, draw_sheet
+from millimorph.report.measure import oblique_deg
 from millimorph.report.planes import focus_mm
 from millimorph.report.render import Window, grid_step_mm, window_of
 from millimorph.runner import AugmentedCase
@@ -26,6 +28,7 @@ from millimorph.transforms import AffineTransform, Transform
 FloatArray = npt.NDArray[np.float64]
 
 _MOST_SAMPLES = 6
+_OBLIQUE_FROM_DEG = 0.01
 _NOTE = "R is the patient's right · lines: a regular grid of the original, moved as its voxels were"
 
 
@@ -66,8 +69,19 @@ def _block(case: Case, samples: Sequence[AugmentedCase], names: Mapping[int, str
         case, "before", _before_caption(window, grid_step_mm(image.grid)), focus, identity
     )
     columns = (before, *(_after(case, sample, name, focus) for sample in samples))
-    details = f"{name} · {image.dtype} · {image.grid.describe()}"
+    details = f"{name} · {image.dtype} · {_grid_words(image.grid)}"
     return Block(case.id, details, name, columns, window, names)
+
+
+def _grid_words(grid: ImageGrid) -> str:
+    size = " x ".join(str(n) for n in grid.size)
+    spacing = " x ".join(f"{s:.3g}" for s in grid.spacing_mm)
+    words = f"{size} voxels of {spacing} mm"
+    if grid.dimension == 2:
+        return words
+    angle = oblique_deg(grid)
+    oblique = f", oblique by {angle:.3g} deg" if angle >= _OBLIQUE_FROM_DEG else ""
+    return f"{words} · {grid.orientation}{oblique}"
 
 
 def _before_caption(window: Window, step_mm: float) -> str:
@@ -82,7 +96,7 @@ def _after(case: Case, sample: AugmentedCase, name: str, focus: FloatArray) -> S
     return Shown(
         sample,
         f"sample {recipe.index}",
-        caption_of(recipe),
+        caption_of(recipe, case.dimension),
         _moved(focus, source_from_target),
         source_from_target,
     )

@@ -10,6 +10,7 @@ INK = (236, 238, 242)
 MUTED = (150, 156, 168)
 FAINT = (96, 102, 114)
 _ELLIPSIS = "…"
+_LOWEST_FULL_TILE_PX = 44
 _KNOWN_BEYOND_ASCII = "·°±…“”"
 _REPLACED = {"×": "x", "−": "-", "–": "-", "—": "-"}
 _FIRST_PRINTABLE, _LAST_ASCII = 32, 126
@@ -80,7 +81,8 @@ def draw_letters(tile: Image.Image, letters: str) -> None:
     places = ((4, height / 2, "lm"), (width - 4, height / 2, "rm"),
               (width / 2, 3, "mt"), (width / 2, height - 3, "mb"))  # fmt: skip
     draw = ImageDraw.Draw(tile)
-    for letter, (x, y, anchor) in zip(letters, places, strict=True):
+    shown = 4 if height >= _LOWEST_FULL_TILE_PX else 2
+    for letter, (x, y, anchor) in list(zip(letters, places, strict=True))[:shown]:
         draw.text(
             (x, y),
             letter,
