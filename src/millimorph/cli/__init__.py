@@ -1,0 +1,108 @@
+"""The command line. `--help` answers from a table; only a command loads what it needs.
+
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 done, with inputs left out; 130 interrupted.
+"""
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import TextIO
+
+from millimorph._version import __version__
+from millimorph.errors import MillimorphError, MillimorphWarning, PipelineError
+
+FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+
+COMMANDS = {
+    "demo": "Make phantoms, augment them and draw a contact sheet, with no data of yours.",
+    "generate": "Write augmented samples of all cases in a folder, with labels and sidecars.",
+    "inspect": "Say what a file or folder holds: size, spacing, orientation, type, range, labels.",
+    "show": "Print a pipeline's recipes and programs for an image; no voxel is touched.",
+    "replay": "Make one sample again from its sidecar and its source files, and compare.",
+    "pipelines": "List the starter pipelines, or print one as a file to begin with.",
+    "schema": "Print the JSON Schema of pipeline files, for editors that complete and check.",
+}
+
+
+def main() -> None:
+    """Run the command of this process's arguments and exit with its code."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code; errors are told on stderr, without a traceback."""
+    match list(arguments):
+        case [] | ["--help" | "-h"]:
+            sys.stdout.write(help_text())
+            return 0
+        case ["--version"]:
+            sys.stdout.write(f"{__version__}\n")
+            return 0
+        case _:
+            return _run(arguments)
+
+
+def help_text() -> str:
+    """Return what `millimorph --help` prints."""
+    width = max(map(len, COMMANDS))
+    rows = "\n".join(f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items())
+    return f"""Usage: millimorph COMMAND
+
+Medical image augmentation: every spatial change as one resample in physical space.
+
+Commands:
+{rows}
+
+Options:
+  --help, -h  Print this, or what a command takes: millimorph COMMAND --help
+  --version   Print the version.
+
+Begin with: millimorph demo
+"""
+
+
+def _run(arguments: Sequence[str]) -> int:
+    from cyclopts import CycloptsError
+
+    from millimorph.cli.commands import app
+
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        warnings.simplefilter("always", MillimorphWarning)
+        try:
+            code = app(
+                list(arguments),
+                exit_on_error=False,
+                print_error=False,
+                result_action="return_value",
+            )
+        except CycloptsError as error:
+            return _complain(f"{error}\nTry: millimorph --help", WRONG_USAGE)
+        except PipelineError as error:
+            return _complain(str(error), WRONG_USAGE)
+        except MillimorphError as error:
+            return _complain(str(error), FAILED)
+        except KeyboardInterrupt:
+            return _complain("stopped; what is finished is complete", INTERRUPTED)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+    return code if isinstance(code, int) else 0
+
+
+def _complain(text: str, code: int) -> int:
+    sys.stderr.write(f"millimorph: {text}\n")
+    return code
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    del category, filename, lineno, line
+    (file or sys.stderr).write(f"warning: {message}\n")

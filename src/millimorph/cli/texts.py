@@ -1,0 +1,129 @@
+"""What commands say at their end: what was made, what was left out and why, what to try next."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from millimorph.cli.progress import time_text
+from millimorph.demo import Demo
+from millimorph.generate import (
+    MANIFEST_FILE,
+    QUARANTINE_FILE,
+    DatasetReport,
+    Failure,
+    ReplayReport,
+    read_manifest,
+)
+from millimorph.pipelines import NamedPipeline
+from millimorph.recipe import Pipeline, describe_design
+
+_MOST_ROWS = 30
+_MOST_INDICES = 8
+_STATES = {
+    "changed": "but the file beside the sidecar has changed since",
+    "missing": "but the file beside the sidecar is missing",
+}
+
+
+def report_text(report: DatasetReport) -> str:
+    """Return the summary as text."""
+    lines = [
+        _summary(report),
+        f"files:    {report.out}/<case>/<case>__<index>_<name>, each sample with a .json sidecar",
+        f"manifest: {report.out / MANIFEST_FILE}",
+    ]
+    lines += [f"warning ({count} samples): {text}" for text, count in report.warnings.items()]
+    if report.failures:
+        lines += ["", f"left out (also in {report.out / QUARANTINE_FILE}):"]
+        lines += failure_rows(report.failures)
+    first = min(read_manifest(report.out).values(), key=lambda line: line.sample, default=None)
+    if first is not None:
+        lines += [
+            "",
+            "next:",
+            f"  millimorph inspect {report.out}",
+            f"  millimorph replay {report.out / first.sidecar}",
+        ]
+    return "\n".join(lines)
+
+
+def _summary(report: DatasetReport) -> str:
+    kept = f", {report.kept} were there already" if report.kept else ""
+    cases = f"{report.cases} case{'' if report.cases == 1 else 's'}"
+    return f"made {report.made} samples of {cases} in {time_text(report.seconds)}{kept}"
+
+
+def failure_rows(failures: Sequence[Failure]) -> list[str]:
+    """Return a row per case and reason: the case, its samples, the reason."""
+    grouped: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for failure in failures:
+        indices = grouped[failure.case, failure.reason]
+        if failure.index is not None:
+            indices.append(failure.index)
+    rows = [
+        f"  {case}{_samples(sorted(indices))}: {reason}"
+        for (case, reason), indices in sorted(grouped.items())
+    ]
+    if len(rows) > _MOST_ROWS:
+        rows[_MOST_ROWS:] = [f"  … and {len(rows) - _MOST_ROWS} more"]
+    return rows
+
+
+def _samples(indices: Sequence[int]) -> str:
+    if not indices:
+        return ""
+    shown = ", ".join(str(index) for index in indices[:_MOST_INDICES])
+    more = f" and {len(indices) - _MOST_INDICES} more" if len(indices) > _MOST_INDICES else ""
+    return f" (sample{'' if len(indices) == 1 else 's'} {shown}{more})"
+
+
+def design_text(pipeline: Pipeline) -> str:
+    """Return the design in one line; of a full factorial, `m parameters × n values = n^m`."""
+    return f"design: {describe_design(pipeline)}"
+
+
+def demo_text(demo: Demo) -> str:
+    """Return where the demo put things and what to look at."""
+    first = min(read_manifest(demo.report.out).values(), key=lambda line: line.sample)
+    return f"""{_summary(demo.report)}
+look at:  {demo.sheet}
+          before and after, label outlines, and a grid that moved with the voxels
+files:    {demo.originals} and {demo.report.out}
+pipeline: {demo.pipeline}
+
+next:
+  millimorph inspect {demo.originals}
+  millimorph show {demo.pipeline} --count 1
+  millimorph replay {demo.report.out / first.sidecar}
+  millimorph generate YOUR_FOLDER --pipeline {demo.pipeline} --out augmented"""
+
+
+def replay_text(report: ReplayReport, sidecar: Path) -> str:
+    """Return how each file compares, and what that means."""
+    lines = [
+        f"  {role.role}: {role.remade}"
+        + ("" if role.on_disk == "intact" else f", {_STATES[role.on_disk]}")
+        for role in report.roles
+    ]
+    verdict = "made again as it was" if report.reproduced else "NOT the same when made again"
+    lines.insert(0, f"{report.sample}: {verdict}")
+    if report.written is not None:
+        lines.append(f"written to {report.written}")
+    elif not report.intact:
+        lines.append(f"next: millimorph replay {sidecar} --out again    (writes the files anew)")
+    return "\n".join(lines)
+
+
+def pipelines_text(starters: Sequence[NamedPipeline]) -> str:
+    """Return a line per starter pipeline."""
+    width = max(len(starter.name) for starter in starters)
+    lines = [f"  {starter.name:<{width}}  {starter.summary}" for starter in starters]
+    return "\n".join(
+        [*lines, "", "next: millimorph show NAME, or millimorph pipelines NAME > my.yaml"]
+    )
+
+
+def json_text(content: Mapping[str, object]) -> str:
+    """Return JSON for people: indented, in UTF-8."""
+    return json.dumps(content, indent=2, ensure_ascii=False)

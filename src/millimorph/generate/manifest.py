@@ -1,0 +1,223 @@
+"""The output folder's own records: job.json says whose it is, manifest.jsonl what is finished.
+
+Both can be lost and made again: the sidecars decide what is done. quarantine.jsonl names what
+failed in the last run.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from millimorph.errors import OutputError
+from millimorph.generate.sidecar import sample_name
+from millimorph.io.atomic import TEMPORARY_PREFIX, write_bytes
+
+JOB_FILE = "job.json"
+MANIFEST_FILE = "manifest.jsonl"
+QUARANTINE_FILE = "quarantine.jsonl"
+RESERVED_NAMES = (JOB_FILE, MANIFEST_FILE, QUARANTINE_FILE)
+
+
+class JobRecord(BaseModel):
+    """What makes two runs the same job; the count of a random design may differ."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    job: Literal["millimorph generate"] = "millimorph generate"
+    engine: str
+    pipelines: dict[str, dict[str, Any]]
+    design: dict[str, Any]
+    seed: int
+    format: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON of what identifies the job."""
+        text = json.dumps(_identity(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class ManifestLine:
+    """A finished sample; paths are relative to the output folder, with forward slashes."""
+
+    case: str
+    index: int
+    recipe: str
+    sidecar: str
+    files: dict[str, str]
+
+    @property
+    def sample(self) -> str:
+        """The name that the sample's files begin with."""
+        return sample_name(self.case, self.index)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What was left out and why; an index of None means the whole case."""
+
+    case: str
+    index: int | None
+    reason: str
+
+
+def claim_output(out: Path, inputs: Path, job: JobRecord) -> None:
+    """Make the output folder this job's, or raise OutputError and leave everything as it is.
+
+    Refused: a folder that is, holds or lies in the input folder; a file; a folder with anything
+    in it but this same job.
+    """
+    _check_apart(out, inputs)
+    found = _job_of(out)
+    if found is not None and found.digest != job.digest:
+        difference = _difference(_identity(found), _identity(job))
+        raise OutputError(
+            f"{out} holds another job: {difference}; choose another --out folder, or remove this "
+            f"one if it is no longer wanted"
+        )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if found != job:
+            write_bytes(out / JOB_FILE, _pretty(job.model_dump(mode="json")))
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be made: {error.strerror or error}") from None
+
+
+def read_manifest(out: Path) -> dict[str, ManifestLine]:
+    """Return the finished samples by name; a line cut off by a crash is left out."""
+    lines: dict[str, ManifestLine] = {}
+    try:
+        text = (out / MANIFEST_FILE).read_text("utf-8", errors="replace")
+    except FileNotFoundError:
+        return lines
+    for row in text.split("\n"):
+        try:
+            content = json.loads(row)
+            content.pop("sample")
+            line = ManifestLine(**content)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue
+        lines[line.sample] = line
+    return lines
+
+
+def write_manifest(out: Path, lines: Iterable[ManifestLine]) -> None:
+    """Write the whole manifest at once, sorted by case and index."""
+    ordered = sorted(lines, key=lambda line: (line.case, line.index))
+    content = "".join(_manifest_row(line) for line in ordered).encode()
+    path = out / MANIFEST_FILE
+    if not path.exists() or path.read_bytes() != content:
+        write_bytes(path, content)
+
+
+def write_quarantine(out: Path, failures: Iterable[Failure]) -> None:
+    """Write what failed in this run, sorted; no failures, no file."""
+    ordered = sorted(failures, key=lambda one: (one.case, -1 if one.index is None else one.index))
+    path = out / QUARANTINE_FILE
+    if ordered:
+        write_bytes(path, "".join(_row(asdict(failure)) for failure in ordered).encode())
+    else:
+        path.unlink(missing_ok=True)
+
+
+class ManifestLog:
+    """Appends finished samples to the manifest; each line is on the disk before the next."""
+
+    def __init__(self, out: Path) -> None:
+        self._stream = (out / MANIFEST_FILE).open("ab")
+
+    def append(self, line: ManifestLine) -> None:
+        """Write one line and wait until it is on the disk."""
+        self._stream.write(_manifest_row(line).encode())
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stream.close()
+
+
+def _check_apart(out: Path, inputs: Path) -> None:
+    here, there = out.resolve(), inputs.resolve()
+    if here == there or there in here.parents or here in there.parents:
+        relation = "is" if here == there else ("lies in" if there in here.parents else "holds")
+        raise OutputError(
+            f"the output folder {out} {relation} the input folder {inputs}; choose an --out folder "
+            f"apart from it"
+        )
+
+
+def _job_of(out: Path) -> JobRecord | None:
+    """Return the job that the folder belongs to; None if it is absent or empty."""
+    if not out.exists() and not out.is_symlink():
+        return None
+    if not out.is_dir():
+        raise OutputError(f"the output folder {out} is a file; choose another --out folder")
+    try:
+        names = [path for path in out.iterdir() if not path.name.startswith(TEMPORARY_PREFIX)]
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be read: {error.strerror or error}") from None
+    if not names:
+        return None
+    try:
+        return JobRecord.model_validate_json((out / JOB_FILE).read_bytes())
+    except (OSError, ValidationError):
+        raise OutputError(
+            f"the output folder {out} holds files that are not of a millimorph job (such as "
+            f'"{min(names).name}") and no {JOB_FILE}; nothing was touched, choose an empty or new '
+            f"--out folder"
+        ) from None
+
+
+def _identity(job: JobRecord) -> dict[str, Any]:
+    content = job.model_dump(mode="json", exclude={"schema_version", "job"})
+    random = content["design"].get("random")
+    if isinstance(random, dict):
+        content["design"] = {"random": {k: v for k, v in random.items() if k != "count"}}
+    return content
+
+
+def _difference(found: object, now: object, place: str = "") -> str:
+    """Name the first place where two JSON values differ."""
+    if isinstance(found, Mapping) and isinstance(now, Mapping):
+        for key in sorted({*found, *now}):
+            if found.get(key) != now.get(key):
+                return _difference(found.get(key), now.get(key), f"{place}.{key}".strip("."))
+    if isinstance(found, list) and isinstance(now, list) and len(found) == len(now):
+        for position, (one, other) in enumerate(zip(found, now, strict=True)):
+            if one != other:
+                return _difference(one, other, f"{place}.{position}")
+    return f"its {place} is {_short(found)}, asked is {_short(now)}"
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _manifest_row(line: ManifestLine) -> str:
+    return _row({"sample": line.sample, **asdict(line)})
+
+
+def _row(content: Mapping[str, object]) -> str:
+    return json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _pretty(content: Mapping[str, object]) -> bytes:
+    return (json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()

@@ -1,0 +1,194 @@
+"""`replay`: a sample made again from its sidecar and its source files alone, and compared."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+import numpy as np
+
+from millimorph.compiler import compile as compile_recipe
+from millimorph.errors import FileError, MillimorphError, OutputError
+from millimorph.generate.sample import (
+    Sample,
+    Sources,
+    collected,
+    find_sources,
+    read_case,
+    read_output,
+    write_sample,
+)
+from millimorph.generate.sidecar import Kind, OutputFile, Sidecar, file_digest, sample_name
+from millimorph.images import LabelMap, Landmarks, ScalarImage
+from millimorph.recipe import ENGINE, Recipe
+from millimorph.runner import Backend, run
+
+Content = ScalarImage | LabelMap | Landmarks
+
+
+@dataclass(frozen=True)
+class RoleReplay:
+    """How a file made again compares with the one that was made, and how that one is today."""
+
+    role: str
+    remade: Literal["same bytes", "same content", "different"]
+    on_disk: Literal["intact", "changed", "missing"]
+
+
+@dataclass(frozen=True)
+class ReplayReport:
+    """The outcome of a replay; `written` is the folder of the new files, if they were kept."""
+
+    sample: str
+    roles: tuple[RoleReplay, ...]
+    written: Path | None
+
+    @property
+    def reproduced(self) -> bool:
+        """Whether every file came out as it was."""
+        return all(role.remade != "different" for role in self.roles)
+
+    @property
+    def intact(self) -> bool:
+        """Whether every file beside the sidecar is still what was written."""
+        return all(role.on_disk == "intact" for role in self.roles)
+
+
+def replay(
+    sidecar: Path,
+    out: Path | None = None,
+    source_root: Path | None = None,
+    backend: Backend = "cpu",
+) -> ReplayReport:
+    """Make the sample of a sidecar again and compare it with what was made.
+
+    Without `out` nothing is kept; with it the files are written there, over nothing. `source_root`
+    is where the input folder is now, if it is no longer where the sidecar says. Bytes may differ
+    where another zlib compressed them; then the decoded content decides.
+
+    Raises FileError for a malformed sidecar, one of another engine version, and for a source that
+    is missing or has changed; OutputError for an `out` that has such files already.
+    """
+    found = Sidecar.read(sidecar)
+    recipe = _checked_recipe(sidecar, found)
+    sources = _checked_sources(sidecar, found, recipe, source_root)
+    said: list[str] = []
+    with collected(said):
+        case = read_case(sources)
+        program = compile_recipe(recipe, case)
+        result = run(program, case, backend)
+    sample = Sample(found.drawn, program, result, sources, found.warnings)
+    names = {role: output.file for role, output in found.outputs.items()}
+    if out is None:
+        with TemporaryDirectory(prefix="millimorph-") as folder:
+            remade = write_sample(sample, Path(folder), names)
+            roles = _compared(found, sidecar.parent, remade.outputs, Path(folder))
+    else:
+        _make_room(out, [*names.values(), _sidecar_name(recipe)])
+        remade = write_sample(sample, out, names)
+        roles = _compared(found, sidecar.parent, remade.outputs, out)
+    return ReplayReport(sample_name(recipe.case, recipe.index), roles, out)
+
+
+def _checked_recipe(path: Path, sidecar: Sidecar) -> Recipe:
+    try:
+        recipe = sidecar.parsed_recipe()
+    except MillimorphError as error:
+        raise FileError(f"{path}: {error}") from None
+    if recipe.engine != ENGINE:
+        raise FileError(
+            f"{path}: made by {recipe.engine}, this is {ENGINE}; voxels may differ between "
+            f"versions, install that version to make the sample again"
+        )
+    return recipe
+
+
+def _checked_sources(
+    path: Path, sidecar: Sidecar, recipe: Recipe, source_root: Path | None
+) -> Sources:
+    """Find the source files, which must lie in the input folder and be what they were."""
+    here = path.parent.resolve()
+    recorded_root = Path(os.path.normpath(here / sidecar.source_folder))
+    root = recorded_root if source_root is None else source_root
+    files: dict[str, tuple[Kind, Path]] = {}
+    for role, source in sidecar.sources.items():
+        recorded = Path(os.path.normpath(here / source.path))
+        if not recorded.is_relative_to(recorded_root):
+            raise FileError(f"{path}: the source {role} lies outside of the input folder")
+        files[role] = (source.kind, root / recorded.relative_to(recorded_root))
+    for role, (_, file) in files.items():
+        if not file.exists():
+            raise FileError(
+                f"{file}: the source {role} is missing; if the input folder was moved, say where "
+                f"it is with --source-root"
+            )
+    sources = find_sources(recipe.case, root, files)
+    for role, source in sidecar.sources.items():
+        if sources.digests[role] != (source.sha256, source.bytes):
+            raise FileError(
+                f"{files[role][1]}: the source {role} has changed since the sample was made "
+                f"(SHA-256 {sources.digests[role][0][:12]}, was {source.sha256[:12]}); the sample "
+                f"cannot be made again from it"
+            )
+    return sources
+
+
+def _make_room(out: Path, names: list[str]) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be made: {error.strerror or error}") from None
+    for name in names:
+        if (out / name).exists() or (out / name).is_symlink():
+            raise OutputError(f"{out / name} exists; choose another --out folder")
+
+
+def _sidecar_name(recipe: Recipe) -> str:
+    return f"{sample_name(recipe.case, recipe.index)}.json"
+
+
+def _compared(
+    made: Sidecar, folder: Path, remade: Mapping[str, OutputFile], remade_folder: Path
+) -> tuple[RoleReplay, ...]:
+    return tuple(
+        _compared_role(role, folder / output.file, output, remade_folder, remade.get(role))
+        for role, output in made.outputs.items()
+    )
+
+
+def _compared_role(
+    role: str, file: Path, made: OutputFile, remade_folder: Path, remade: OutputFile | None
+) -> RoleReplay:
+    on_disk = _state(file, made)
+    if remade is not None and remade.sha256 == made.sha256:
+        return RoleReplay(role, "same bytes", on_disk)
+    if remade is not None and on_disk == "intact":
+        old = read_output(made.kind, file)
+        new = read_output(remade.kind, remade_folder / remade.file)
+        if _same(old, new):
+            return RoleReplay(role, "same content", on_disk)
+    return RoleReplay(role, "different", on_disk)
+
+
+def _state(file: Path, made: OutputFile) -> Literal["intact", "changed", "missing"]:
+    if not file.is_file():
+        return "missing"
+    return "intact" if file_digest(file) == (made.sha256, made.bytes) else "changed"
+
+
+def _same(one: Content, other: Content) -> bool:
+    if isinstance(one, Landmarks) or isinstance(other, Landmarks):
+        return (
+            isinstance(one, Landmarks)
+            and isinstance(other, Landmarks)
+            and one.names == other.names
+            and np.array_equal(one.points_mm, other.points_mm)
+        )
+    return (
+        one.array.dtype == other.array.dtype
+        and one.grid == other.grid
+        and one.frames == other.frames
+        and np.array_equal(one.array, other.array)
+    )

@@ -1,0 +1,206 @@
+"""What one process does: make the samples of a case, one after the other, and commit each.
+
+A failure is a value: the case or the sample that failed, and why. Only a failure to write comes out
+as an exception, since it concerns every sample.
+"""
+
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from millimorph.compiler import compile as compile_recipe
+from millimorph.designs import Design
+from millimorph.errors import FileError, MillimorphError, OutputError
+from millimorph.generate.inputs import CaseInput, relative_text
+from millimorph.generate.manifest import Failure, ManifestLine
+from millimorph.generate.sample import (
+    Sample,
+    Sources,
+    collected,
+    file_names,
+    find_sources,
+    is_complete,
+    read_case,
+    write_sample,
+)
+from millimorph.generate.sidecar import Sidecar, sample_name
+from millimorph.images import Case
+from millimorph.recipe import Pipeline, Recipe, draw
+from millimorph.runner import Backend, run
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every task of a run shares.
+
+    `pipelines` holds, for each dimension of the cases, the pipeline with its dimension and the
+    extent of its reference set, so that recipes need no other case.
+    """
+
+    folder: Path
+    out: Path
+    pipelines: Mapping[int, Pipeline]
+    design: Design
+    seed: int
+    suffix: str
+    backend: Backend
+    threads: int
+
+
+@dataclass(frozen=True)
+class Task:
+    """Samples `start` to `stop` (excluded) of one case."""
+
+    case: CaseInput
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished sample; `kept` if an earlier run had made it."""
+
+    line: ManifestLine
+    kept: bool
+    warnings: tuple[str, ...]
+
+
+Outcome = Finished | Failure
+
+
+@dataclass
+class _Opened:
+    """A case whose sources are digested, and decoded once a sample has to be made."""
+
+    sources: Sources
+    case: Case | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+class SampleMaker:
+    """Makes the samples of tasks; holds one case, so tasks of a case in a row decode it once."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._opened: _Opened | None = None
+
+    def outcomes(self, task: Task) -> Iterator[Outcome]:
+        """Yield the outcome of every sample of a task; of a case that cannot be read, only one.
+
+        Raises OutputError when a file cannot be written.
+        """
+        try:
+            opened = self._open(task.case)
+            for recipe in self._recipes(task):
+                outcome = self._outcome(recipe, opened)
+                yield outcome
+                if isinstance(outcome, Failure) and outcome.index is None:
+                    return
+        except OutputError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one bad case must not end the job
+            yield Failure(task.case.id, None, self._reason(error))
+
+    def after_death(self, task: Task) -> Iterator[Outcome]:
+        """Yield what a task had finished before its worker died for good, then the failure."""
+        sources = self._open(task.case).sources
+        for recipe in self._recipes(task):
+            kept = _kept(recipe, sources, self._case_folder(recipe.case))
+            if kept is not None:
+                yield Finished(self._line(recipe, kept), kept=False, warnings=kept.warnings)
+        yield Failure(
+            task.case.id,
+            None,
+            f"the process that made samples {task.start} to {task.stop - 1} was killed each time "
+            f"(out of memory?); try fewer --workers",
+        )
+
+    def _recipes(self, task: Task) -> Iterator[Recipe]:
+        job = self._job
+        pipeline = job.pipelines[task.case.dimension]
+        return draw(pipeline, job.design, job.seed, task.case.id, task.start, task.stop)
+
+    def _open(self, case: CaseInput) -> _Opened:
+        if self._opened is None or self._opened.sources.case != case.id:
+            self._opened = None
+            files = {role: (kind, path) for role, kind, path in case.files}
+            self._opened = _Opened(find_sources(case.id, self._job.folder, files))
+        return self._opened
+
+    def _outcome(self, recipe: Recipe, opened: _Opened) -> Outcome:
+        folder = self._case_folder(recipe.case)
+        kept = _kept(recipe, opened.sources, folder)
+        if kept is not None:
+            return Finished(self._line(recipe, kept), kept=True, warnings=kept.warnings)
+        try:
+            sample = self._sample(recipe, opened)
+        except Exception as error:  # noqa: BLE001 - one bad case must not end the job
+            index = None if opened.case is None else recipe.index
+            return Failure(recipe.case, index, self._reason(error))
+        try:
+            folder.mkdir(exist_ok=True)
+            names = file_names(sample.result, recipe.index, self._job.suffix)
+            sidecar = write_sample(sample, folder, names)
+        except OSError as error:
+            raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
+        except MillimorphError as error:
+            if isinstance(error.__cause__, OSError):
+                raise
+            return Failure(recipe.case, recipe.index, self._reason(error))
+        return Finished(self._line(recipe, sidecar), kept=False, warnings=sidecar.warnings)
+
+    def _sample(self, recipe: Recipe, opened: _Opened) -> Sample:
+        if opened.case is None:
+            with collected(opened.warnings):
+                opened.case = read_case(opened.sources)
+        said = list(opened.warnings)
+        with collected(said):
+            program = compile_recipe(recipe, opened.case)
+            result = run(program, opened.case, self._job.backend, threads=self._job.threads)
+        told = tuple(dict.fromkeys(self._without_paths(text) for text in said))
+        return Sample(recipe.digest, program, result, opened.sources, told)
+
+    def _case_folder(self, case: str) -> Path:
+        folder = self._job.out / case
+        if folder.resolve().parent != self._job.out.resolve():
+            raise OutputError(f"{folder} leads out of the output folder; remove that link")
+        return folder
+
+    def _line(self, recipe: Recipe, sidecar: Sidecar) -> ManifestLine:
+        name = sample_name(recipe.case, recipe.index)
+        return ManifestLine(
+            case=recipe.case,
+            index=recipe.index,
+            recipe=recipe.digest,
+            sidecar=f"{recipe.case}/{name}.json",
+            files={role: f"{recipe.case}/{one.file}" for role, one in sidecar.outputs.items()},
+        )
+
+    def _reason(self, error: Exception) -> str:
+        match error:
+            case MillimorphError():
+                return self._without_paths(str(error))
+            case MemoryError():
+                return "not enough memory for this case; try fewer --workers"
+            case _:
+                last = traceback.extract_tb(error.__traceback__)[-1]
+                place = f"{Path(last.filename).name}:{last.lineno}"
+                text = self._without_paths(f"{type(error).__name__}: {error}")
+                return f"internal error, please report it: {text} ({place})"
+
+    def _without_paths(self, text: str) -> str:
+        return relative_text(text, self._job.folder)
+
+
+def _kept(recipe: Recipe, sources: Sources, folder: Path) -> Sidecar | None:
+    """Return the sidecar of this very sample if an earlier run finished it."""
+    path = folder / f"{sample_name(recipe.case, recipe.index)}.json"
+    if not path.exists():
+        return None
+    try:
+        sidecar = Sidecar.read(path)
+    except FileError:
+        return None
+    same = sidecar.drawn == recipe.digest and sidecar.has_sources(sources.digests)
+    return sidecar if same and is_complete(sidecar, folder) else None
