@@ -119,24 +119,27 @@ class Range(SingleRule):
             return None
         value = _read(given)
         if not isinstance(value, Distribution):
-            self._check(value, f"got {shown(value)}")
+            self._check(value, None)
             return number(value)
         if self.constant:
             raise ValueError(f"must be {self.allowed()} and takes no distribution")
         if isinstance(value, Choice) and any(isinstance(word, str) for word in value.values):
             raise ValueError(f"must be {self.allowed()}, got words: {shown(value)}")
         for bound in value.bounds:
-            self._check(bound, f"but {shown(value)} reaches {shown(bound)}")
+            self._check(bound, value)
         return value
 
-    def _check(self, value: Any, got: str) -> None:
+    def _check(self, value: Any, source: Distribution | None) -> None:
+        """Refuse a number out of range, which was given itself or is reached by a distribution."""
         try:
-            inside = self.low <= number(value) <= self.high
+            found = number(value)
         except ValueError:
             distribution = "" if self.constant else ", or a distribution of such"
-            raise ValueError(f"must be {self.allowed()}{distribution}; {got}") from None
-        if not inside or (self.above_low and value == self.low):
-            raise ValueError(f"must be {self.allowed()}, {got}")
+            message = f"must be {self.allowed()}{distribution}; got {shown(value)}"
+            raise ValueError(message) from None
+        if not self.low <= found <= self.high or (self.above_low and found == self.low):
+            reached = "" if source is None else f"but {shown(source)} reaches "
+            raise ValueError(f"must be {self.allowed()}, {reached or 'got '}{shown(value)}")
 
     def allowed(self) -> str:
         """The range in words."""
@@ -399,7 +402,7 @@ def _read_choice(content: object) -> Choice:
 
 def _read(given: Any) -> Any:
     """What was given, with a file's mapping read as a distribution."""
-    if not isinstance(given, Mapping):
+    if isinstance(given, int | float | str) or not isinstance(given, Mapping):
         return given
     try:
         return read_distribution(given)

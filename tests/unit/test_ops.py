@@ -242,14 +242,13 @@ def test_a_given_alternative_switches_the_default_off():
     ],
 )
 def test_a_transform_takes_as_many_parameters_as_itks(kind, dimension, count):
-    import SimpleITK as sitk
-
+    sitk = pytest.importorskip("SimpleITK")
     makers = {
         "Translation": lambda: sitk.TranslationTransform(dimension),
         "Scale": lambda: sitk.ScaleTransform(dimension),
         "Affine": lambda: sitk.AffineTransform(dimension),
     }
-    itk = makers.get(kind, lambda: getattr(sitk, f"{kind}Transform")())()
+    itk = makers[kind]() if kind in makers else getattr(sitk, f"{kind}Transform")()
     assert len(itk.GetParameters()) == count
     op = ops.Transform(kind=kind, parameters=(0.1,) * count)
     assert op.implied_dimensions()["parameters"] == dimension
@@ -316,7 +315,7 @@ REFUSED = [
         "centre_mm has 3 numbers",
     ),
     (lambda: ops.Transform(kind="Euler3D"), '"parameters" is missing'),
-    (lambda: ops.Warp(), '"transform" is missing'),
+    (ops.Warp, '"transform" is missing'),
     (lambda: ops.Warp(transform="m", strength=3), "from 0 to 2"),
     (lambda: ops.Crop(size=0), "whole number from 1 up"),
     (lambda: ops.Crop(fraction=1.2), "above 0 to 1"),
