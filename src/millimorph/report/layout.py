@@ -33,6 +33,7 @@ from millimorph.report.typeset import (
     printable,
     text_width,
     write,
+    write_over,
 )
 from millimorph.transforms import Transform
 
@@ -135,7 +136,7 @@ def _draw_block(block: Block, width: int) -> Image.Image:
         for plane, height in zip(seen, heights, strict=True):
             tiles = _tiles(block, column, plane, scale, height)
             if number == 0 and height >= _LOWEST_NAMED_TILE_PX:
-                write(tiles[0], (6, 4), plane.view.title, 11, MUTED)
+                write_over(ImageDraw.Draw(tiles[0]), (6, 4), plane.view.title, 11, "la")
             if number == 0 and plane is seen[0]:
                 draw_scale_bar(tiles[0], scale)
             for k, tile in enumerate(tiles):
