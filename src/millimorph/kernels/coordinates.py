@@ -148,15 +148,30 @@ def expand_row(row_values, component, cells, weights, segments, out):
 
 
 @kernel
+def spline_scratch(lattice, nx):
+    """Working memory of `bspline_rows` for rows of nx voxels; one for each thread."""
+    rows, row_length = lattice.shape[1], lattice.shape[2]
+    length = nx + SEGMENT + LANES
+    return (
+        np.empty((rows, row_length), np.float32),
+        np.zeros((rows, 3 * length), np.float32),
+        np.zeros(rows, np.bool_),
+        np.zeros(3 * length, np.float32),
+        np.full(1, -1, np.int64),
+    )
+
+
+@kernel
 def bspline_rows(  # noqa: PLR0915 - one loop nest
-    matrix, lattice, tables, row_range, shape, frame, strides, base, wx, wy, wz, inside
+    matrix, lattice, tables, scratch, row_range, shape, frame, strides, base, wx, wy, wz, inside
 ):
     """Coordinates under an affine index map plus a cubic B-spline on an aligned lattice.
 
     `lattice` (nz, ny, nx * 3) float32: control values already in source voxels, components x, y, z
     innermost. `tables` = (cells_x, weights_x, segments, cells_y, weights_y, cells_z, weights_z):
     per target index the first control plane (or -1: no displacement) and four weights;
-    weights_x is (4, nx + LANES), zero at the end.
+    weights_x is (4, nx + LANES), zero at the end. `scratch` comes from `spline_scratch` and keeps,
+    from call to call, what rows of one slice share: control values contracted over z and x.
     """
     cells_x, weights_x, segments, cells_y, weights_y, cells_z, weights_z = tables
     nx, ny = shape
@@ -171,23 +186,18 @@ def bspline_rows(  # noqa: PLR0915 - one loop nest
     qx, qy, qz, origin = strides[0], strides[1], strides[2], strides[3]
     unsigned = strides.dtype.type
     flat = lattice.reshape(planes, rows * row_length)
-    slice_values = np.empty(rows * row_length, np.float32)
-    slice_rows = slice_values.reshape(rows, row_length)
-    length = nx + SEGMENT + LANES
-    expanded = np.zeros((rows, 3 * length), np.float32)
-    done = np.empty(rows, np.bool_)
-    displaced = np.empty(3 * length, np.float32)
+    slice_rows, expanded, done, displaced, slice_now = scratch
+    length = len(displaced) // 3
     gx = displaced[:length]
     gy = displaced[length : 2 * length]
     gz = displaced[2 * length :]
-    slice_now = -1
     for row in range(row_range[0], row_range[1]):
         k = row // ny
         j = row - k * ny
-        if k != slice_now:
-            contract(flat, cells_z[k], weights_z[k], slice_values)
+        if k != slice_now[0]:
+            contract(flat, cells_z[k], weights_z[k], slice_rows.reshape(rows * row_length))
             done[:] = False
-            slice_now = k
+            slice_now[0] = k
         if cells_y[j] >= 0:
             for lattice_row in range(cells_y[j], cells_y[j] + 4):
                 if not done[lattice_row]:

@@ -1,0 +1,110 @@
+"""The traversal that most samples are: one linear image, nearest labels on its grid, or both.
+
+One compiled loop with the coordinates of a few rows in the first-level cache; the same kernels as
+in `blocks`, so the same bits, at half the time.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from millimorph.backends.blocks import WIDE_BYTES
+from millimorph.backends.index_map import AffineRows, IndexMap, PointSteps, SplineRows
+from millimorph.backends.jobs import Job
+from millimorph.backends.lattice import swaps_within, typed_fill
+
+
+@dataclass(frozen=True)
+class Strips:
+    """The arrays of one traversal; at least one of the two is there."""
+
+    image: Job | None
+    labels: Job | None
+
+
+def as_strips(jobs: list[Job], mapping: IndexMap) -> Strips | None:
+    """The jobs as strips, or None where only blocks will do."""
+    if isinstance(mapping, PointSteps) or any(len(job.flat) > 1 for job in jobs):
+        return None
+    images = [job for job in jobs if _is_plain_linear(job)]
+    picked = [job for job in jobs if _is_plain_nearest(job)]
+    if len(images) > 1 or len(picked) > 1 or len(images) + len(picked) < len(jobs):
+        return None
+    if len({job.taps.key for job in jobs}) > 1:
+        return None
+    return Strips(images[0] if images else None, picked[0] if picked else None)
+
+
+def _is_plain_linear(job: Job) -> bool:
+    sample = job.sample
+    narrow = job.out.dtype == np.float32 or (
+        job.out.dtype.kind != "f" and job.out.dtype.itemsize < WIDE_BYTES
+    )
+    plain = sample.role == "images" and sample.interpolation == "linear" and not sample.pointwise
+    return plain and narrow and sample.fill != "edge" and not job.fill_is_rounded
+
+
+def _is_plain_nearest(job: Job) -> bool:
+    sample = job.sample
+    return sample.interpolation == "nearest" and sample.fill != "edge" and not sample.pointwise
+
+
+def sample_strips(
+    strips: Strips, mapping: IndexMap, shape: tuple[int, int], row_range: tuple[int, int]
+) -> None:
+    """Sample the target rows [row_range[0], row_range[1])."""
+    from millimorph.kernels import traverse
+
+    job = strips.image or strips.labels
+    assert job is not None  # noqa: S101 - as_strips saw to it
+    rules = (job.taps.frame, job.taps.strides, job.taps.steps, job.slices)
+    traverse.rows(
+        _mapping(mapping), row_range, shape, rules, _image(strips.image), _labels(strips.labels)
+    )
+    if strips.labels is not None:
+        _swap(strips.labels, slice(row_range[0] * shape[0], row_range[1] * shape[0]))
+
+
+def _mapping(mapping: IndexMap) -> tuple[object, ...]:
+    if isinstance(mapping, SplineRows):
+        return True, mapping.matrix, mapping.lattice, mapping.tables
+    assert isinstance(mapping, AffineRows)  # noqa: S101 - as_strips saw to it
+    return False, mapping.matrix, NO_LATTICE, NO_TABLES
+
+
+def _image(job: Job | None) -> tuple[object, ...]:
+    if job is None:
+        return False, NO_FLOATS, np.float32(0), NO_FLOATS, NO_FLOATS
+    limits = NO_FLOATS
+    if job.out.dtype.kind != "f":
+        kind = np.iinfo(job.out.dtype)
+        limits = np.array([kind.min, kind.max], np.float32)
+    return True, job.flat[0], np.float32(job.fill), job.out[0], limits
+
+
+def _labels(job: Job | None) -> tuple[object, ...]:
+    if job is None:
+        return False, NO_BYTES, np.uint8(0), NO_BYTES
+    return True, job.flat[0], typed_fill(job.fill, job.out.dtype), job.out[0]
+
+
+def _swap(job: Job, where: slice) -> None:
+    from millimorph.kernels import sampling
+
+    out = job.out[0, where]
+    for one, other in swaps_within(job.sample.swaps, out.dtype):
+        sampling.swap_values(out, out.dtype.type(one), out.dtype.type(other))
+
+
+NO_FLOATS = np.empty(0, np.float32)
+NO_BYTES = np.empty(0, np.uint8)
+NO_LATTICE = np.zeros((1, 1, 12), np.float32)
+NO_TABLES = (
+    np.zeros(1, np.int32),
+    np.zeros((4, 1), np.float32),
+    np.zeros((1, 2), np.int32),
+    np.zeros(1, np.int32),
+    np.zeros((1, 4), np.float32),
+    np.zeros(1, np.int32),
+    np.zeros((1, 4), np.float32),
+)
