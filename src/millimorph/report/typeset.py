@@ -73,6 +73,21 @@ def write(
     return text_width(shown, size_px)
 
 
+def write_over(
+    draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, size_px: int, anchor: str
+) -> None:
+    """Draw light words with a black rim, readable on any picture."""
+    draw.text(
+        place,
+        text,
+        font=font(size_px),
+        fill=INK,
+        anchor=anchor,
+        stroke_width=2,
+        stroke_fill=(0, 0, 0),
+    )
+
+
 def draw_letters(tile: Image.Image, letters: str) -> None:
     """Put the patient directions at the left, right, top and bottom edge of a tile."""
     if not letters:
@@ -83,15 +98,7 @@ def draw_letters(tile: Image.Image, letters: str) -> None:
     draw = ImageDraw.Draw(tile)
     shown = 4 if height >= _LOWEST_FULL_TILE_PX else 2
     for letter, (x, y, anchor) in list(zip(letters, places, strict=True))[:shown]:
-        draw.text(
-            (x, y),
-            letter,
-            font=font(12),
-            fill=INK,
-            anchor=anchor,
-            stroke_width=2,
-            stroke_fill=(0, 0, 0),
-        )
+        write_over(draw, (x, y), letter, 12, anchor)
 
 
 def draw_scale_bar(tile: Image.Image, px_per_mm: float) -> None:
@@ -103,12 +110,4 @@ def draw_scale_bar(tile: Image.Image, px_per_mm: float) -> None:
     end = x + length_mm * px_per_mm
     draw.rectangle((x - 1, y - 1, end + 1, y + 2), fill=(0, 0, 0))
     draw.rectangle((x, y, end, y + 1), fill=INK)
-    draw.text(
-        (x, y - 3),
-        f"{length_mm} mm",
-        font=font(10),
-        fill=INK,
-        anchor="lb",
-        stroke_width=2,
-        stroke_fill=(0, 0, 0),
-    )
+    write_over(draw, (x, y - 3), f"{length_mm} mm", 10, "lb")
