@@ -226,6 +226,8 @@ def test_a_case_has_unique_names_and_one_dimension():
         Case("p1", {"ct": image}).grid_of("mr")
     with pytest.raises(ImageError, match="LabelMap, expected ScalarImage"):
         Case("p1", {"organs": labels})
+    with pytest.raises(ImageError, match='transforms "warp" is a int'):
+        Case("p1", {"ct": image}, transforms={"warp": 3})
     with pytest.raises(ImageError, match="no grid"):
         _ = Case("p1", landmarks={"carina": Landmarks(np.ones((1, 3)))}).grid
 

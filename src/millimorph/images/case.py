@@ -4,15 +4,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any, get_args
 
 from millimorph.errors import ImageError
 from millimorph.geometry import ImageGrid
 from millimorph.images.points import Boxes, Landmarks
 from millimorph.images.voxels import LabelMap, ScalarImage
-
-if TYPE_CHECKING:
-    from millimorph.transforms import Transform
+from millimorph.transforms import Transform
 
 _LONGEST_NAME = 100
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\<>:"|?*\ud800-\udfff]')
@@ -34,7 +32,7 @@ class Case:
     labels: Mapping[str, LabelMap] = field(default_factory=dict)
     landmarks: Mapping[str, Landmarks] = field(default_factory=dict)
     boxes: Mapping[str, Boxes] = field(default_factory=dict)
-    transforms: Mapping[str, "Transform"] = field(default_factory=dict)
+    transforms: Mapping[str, Transform] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_name(self.id, "case id")
@@ -57,6 +55,12 @@ class Case:
                         f"{kind.__name__}"
                     )
                 seen[name] = role
+        for name, part in self.transforms.items():
+            if not isinstance(part, get_args(Transform)):
+                raise ImageError(
+                    f'case "{self.id}": transforms "{name}" is a {type(part).__name__}, expected a '
+                    f"transform"
+                )
         _check_dimensions(self)
 
     @property
@@ -111,7 +115,7 @@ def check_name(name: str, what: str) -> None:
 
 def _parts(
     case: Case,
-) -> list[tuple[str, str, "ScalarImage | LabelMap | Landmarks | Boxes | Transform"]]:
+) -> list[tuple[str, str, ScalarImage | LabelMap | Landmarks | Boxes | Transform]]:
     roles = ("images", "labels", "landmarks", "boxes", "transforms")
     return [(role, name, part) for role in roles for name, part in getattr(case, role).items()]
 

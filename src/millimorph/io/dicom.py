@@ -20,7 +20,7 @@ from millimorph.errors import FileError, GeometryError, MillimorphWarning
 from millimorph.images import ScalarImage
 from millimorph.io import limits
 from millimorph.io.lazy import simpleitk
-from millimorph.io.orientation import NOTICEABLE_MM, grid_from_affine
+from millimorph.io.orientation import NOTICEABLE_MM, mended_grid
 from millimorph.io.rasters import reason
 from millimorph.io.sitk import image_from_sitk
 
@@ -196,14 +196,10 @@ def _stacked(where: str, slices: list[_Slice]) -> ScalarImage:
     normal = np.cross(row, column)
     ordered = sorted(slices, key=lambda one: (_along(one, normal), one.path.name))
     step = _checked_step(where, ordered, normal)
-    affine = np.eye(4)
-    for axis, (direction, spacing) in enumerate(
-        zip((row, column, normal), (*first.spacing, step), strict=True)
-    ):
-        affine[:3, axis] = direction * spacing
-    affine[:3, 3] = ordered[0].position
+    direction = np.stack([row, column, normal], axis=1)
+    place = (np.array([*first.spacing, step]), ordered[0].position, direction)
     try:
-        grid = grid_from_affine((*first.size, len(ordered)), affine, where)
+        grid = mended_grid((*first.size, len(ordered)), place, where)
     except GeometryError as error:
         raise FileError(str(error)) from error
     return ScalarImage(_voxels(ordered), grid)

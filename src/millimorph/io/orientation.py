@@ -30,22 +30,38 @@ def grid_from_affine(size: tuple[int, ...], affine: _Matrix, where: str) -> Imag
     dimension = len(size)
     columns = affine[:dimension, :dimension]
     spacing = column_lengths(columns)
-    if not np.isfinite(affine).all() or not (spacing > 0).all():
+    direction = np.full_like(columns, np.nan)
+    np.divide(columns, spacing, out=direction, where=spacing > 0)
+    origin = affine[:dimension, dimension]
+    return mended_grid(size, (spacing, origin, direction), where)
+
+
+def mended_grid(
+    size: tuple[int, ...], place: tuple[_Matrix, _Matrix, _Matrix], where: str
+) -> ImageGrid:
+    """Return the grid of a spacing, an origin and a direction (d, d), by the rule of this module.
+
+    Raises GeometryError, naming `where`, for zero or non-finite spacing and sheared directions.
+    """
+    spacing, origin, direction = place
+    if not (np.isfinite(spacing).all() and np.isfinite(origin).all() and (spacing > 0).all()):
         raise GeometryError(
-            f"{where}: spacing {spacing.tolist()} mm and origin "
-            f"{affine[:dimension, dimension].tolist()} mm must be finite and the spacing positive"
+            f"{where}: spacing {spacing.tolist()} mm and origin {origin.tolist()} mm must be "
+            f"finite and the spacing positive"
         )
-    direction = columns / spacing
     off = deviation(direction)
-    if off > NEARLY_ORTHONORMAL:
+    if not off <= NEARLY_ORTHONORMAL:
         raise GeometryError(
             f"{where}: the directions are sheared or not perpendicular (off by {off:.3g}, up to "
             f"{NEARLY_ORTHONORMAL} is mended); resample the image to a rectangular grid first"
         )
-    origin = tuple(affine[:dimension, dimension].tolist())
     if off <= ORTHONORMAL:
-        return ImageGrid(size, tuple(spacing.tolist()), origin, direction)
-    grid = ImageGrid(size, tuple(spacing.tolist()), origin, smallmatrix.polar_rotation(direction))
+        return ImageGrid(size, spacing.tolist(), origin.tolist(), direction)
+    rotation = smallmatrix.polar_rotation(direction)
+    grid = ImageGrid(size, spacing.tolist(), origin.tolist(), rotation)
+    affine = np.eye(len(size) + 1)
+    affine[:-1, :-1] = direction * spacing
+    affine[:-1, -1] = origin
     moved = largest_distance(corners(size, affine), grid.corner_points_mm)
     if moved > NOTICEABLE_MM:
         warnings.warn(

@@ -13,7 +13,6 @@ from millimorph.geometry import ImageGrid
 from millimorph.images import FrameAxis, LabelMap, ScalarImage
 from millimorph.io import orientation, sitk_transforms
 from millimorph.io.lazy import simpleitk
-from millimorph.io.orientation import grid_from_affine
 from millimorph.transforms import (
     AffineTransform,
     BSplineTransform,
@@ -103,14 +102,9 @@ def grid_from_sitk(image: Any, where: str = "the SimpleITK image") -> ImageGrid:
         raise GeometryError(f"{where}: its directions mix time with space; reorient it first")
     spatial = direction[:dimension, :dimension]
     size = tuple(int(n) for n in image.GetSize()[:dimension])
-    spacing = tuple(float(step) for step in image.GetSpacing()[:dimension])
-    origin = tuple(float(x) for x in image.GetOrigin()[:dimension])
-    if orientation.deviation(spatial) <= orientation.ORTHONORMAL:
-        return ImageGrid(size, spacing, origin, spatial)
-    affine = np.eye(dimension + 1)
-    affine[:dimension, :dimension] = spatial * np.array(spacing)
-    affine[:dimension, dimension] = origin
-    return grid_from_affine(size, affine, where)
+    spacing = np.array(image.GetSpacing()[:dimension])
+    origin = np.array(image.GetOrigin()[:dimension])
+    return orientation.mended_grid(size, (spacing, origin, spatial), where)
 
 
 def place_sitk(image: Any, grid: ImageGrid) -> None:

@@ -29,6 +29,7 @@ from millimorph.transforms import (
 
 _NIFTI = (".nii", ".nii.gz")
 _FIELD_IMAGES = (*_NIFTI, ".mha", ".nrrd")
+_FIELD_FILES = (*_FIELD_IMAGES, ".mhd", ".nhdr")
 _MAT_HEADER = struct.Struct("<5i")
 _MAT_BYTES = {0: 8, 10: 4, 20: 4, 30: 2, 40: 2, 50: 1}
 
@@ -68,6 +69,11 @@ def read_displacement_field(path: str | Path) -> DisplacementFieldTransform:
             return DisplacementFieldTransform(header.grid, vectors)
         except (GeometryError, TransformError) as error:
             raise FileError(f"{path}: {error}") from error
+    if extension_of(path) not in _FIELD_FILES:
+        raise FileError(
+            f"{path}: transforms are read from {', '.join(TRANSFORM_EXTENSIONS)}, displacement "
+            f"fields from {', '.join(_FIELD_FILES)}"
+        )
     image = rasters.read_raster(path)
     if image.frames is not None or image.array.shape[: -image.dimension] != (image.dimension,):
         raise FileError(
