@@ -14,7 +14,7 @@ from millimorph.values import Path, shown
 LARGEST_TEXT = 10_000_000
 LARGEST_YAML = 1_000_000
 _LARGEST_DEPTH = 40
-_LARGEST_COUNT = 500_000
+_LARGEST_COUNT = 300_000
 
 _TAG = "tag:yaml.org,2002:"
 _TEXT_TAGS = {f"{_TAG}{kind}" for kind in ("str", "timestamp", "value")}
@@ -128,7 +128,9 @@ class _Reader:
         if len(path) > _LARGEST_DEPTH:
             self._refuse(node, "nested too deeply")
         if len(self.lines) > _LARGEST_COUNT:
-            self._refuse(node, f"more than {_LARGEST_COUNT} values, aliases expanded")
+            self._refuse(
+                node, f"over {_LARGEST_COUNT} values, every alias counted; write it as JSON"
+            )
         kind = node.tag.removeprefix(_TAG) if isinstance(node.tag, str) else ""
         if kind == "map" and isinstance(node.value, list):
             return self._mapping(node, path)
