@@ -58,7 +58,8 @@ def label_linear(array: AnyArray, index: Floats) -> AnyArray:
     )
     candidates = np.stack(labels)
     is_best = supports == supports.max(axis=0)
-    return np.where(is_best, candidates, np.iinfo(array.dtype).max).min(axis=0)
+    lowest: AnyArray = np.where(is_best, candidates, np.iinfo(array.dtype).max).min(axis=0)
+    return lowest
 
 
 def cubic_coefficients(array: AnyArray) -> Floats:

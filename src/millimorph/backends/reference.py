@@ -119,8 +119,9 @@ def _source_index(stage: Resample, target_index: npt.NDArray[np.int64]) -> Float
 
 def _copied_index(copy: LatticeCopy, target_index: npt.NDArray[np.int64]) -> Floats:
     """Index the source by whole steps: source axis k runs along target axis axes[k]."""
-    moved = target_index[:, list(copy.axes)] * np.array(copy.signs) + np.array(copy.offsets)
-    return moved.astype(np.float64)
+    turned = target_index[:, list(copy.axes)].astype(np.float64)
+    moved: Floats = turned * np.array(copy.signs) + np.array(copy.offsets)
+    return moved
 
 
 def _without_nan(sample: Sampled, source: Volume) -> AnyArray:
