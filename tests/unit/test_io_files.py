@@ -208,6 +208,18 @@ def test_headers_that_announce_terabytes_allocate_nothing(tmp_path, name, text):
         read_image(tmp_path / name)
 
 
+def test_pages_in_a_circle_end(tmp_path):
+    """The next page of this TIFF file is the page itself."""
+    content = bytearray(itk_file(tmp_path / "a.tif", False))
+    first = int.from_bytes(content[4:8], "little")
+    entries = int.from_bytes(content[first : first + 2], "little")
+    end = first + 2 + 12 * entries
+    content[end : end + 4] = first.to_bytes(4, "little")
+    (tmp_path / "a.tif").write_bytes(content)
+    with pytest.raises(FileError, match="circle"):
+        read_image(tmp_path / "a.tif")
+
+
 @pytest.mark.parametrize("extension", [".mha", ".nrrd", ".png", ".jpg", ".tif", ".bmp", ".gipl"])
 def test_words_and_nothing_are_no_images(tmp_path, extension):
     path = tmp_path / f"a{extension}"

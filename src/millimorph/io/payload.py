@@ -93,8 +93,7 @@ def check_nrrd(path: Path) -> None:
         voxels = memoryview(content)[end.end() :]
     else:
         raise FileError(f"{path}: the header does not end; the file is truncated")
-    for _ in range(_numbers(header, "lineskip", "0", path)[0]):
-        voxels = memoryview(bytes(voxels).partition(b"\n")[2])
+    voxels = _after_lines(voxels, _numbers(header, "lineskip", "0", path)[0], path)
     skipped = _numbers(header, "byteskip", "0", path)[0]
     encoding = header.get("encoding", "").lower()
     if encoding == "raw":
@@ -140,6 +139,17 @@ def _beside(path: Path, name: str) -> memoryview:
     voxels = path.parent / name
     limits.check_present(voxels)
     return memoryview(limits.read_all(voxels))
+
+
+def _after_lines(voxels: memoryview, lines: int, path: Path) -> memoryview:
+    if lines <= 0:
+        return voxels
+    content, position = bytes(voxels), 0
+    for _ in range(lines):
+        position = content.find(b"\n", position) + 1
+        if position == 0:
+            raise FileError(f"{path}: holds fewer than the {lines} lines to skip; it is truncated")
+    return voxels[position:]
 
 
 def _check_raw(path: Path, held: int, expected: int, skipped: int) -> None:

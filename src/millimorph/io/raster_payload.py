@@ -7,6 +7,7 @@ a flipped byte inside them cannot be found. Sources: ISO 10918-1, TIFF 6.0 and B
 
 import struct
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from millimorph.errors import FileError
@@ -19,7 +20,10 @@ _GIPL_BYTES = {7: 1, 8: 1, 15: 2, 16: 2, 31: 4, 32: 4, 64: 4, 65: 8}
 _TIFF_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 16: 8}
 _TIFF_INTEGERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _DEFLATED = (8, 32946)
-_MOST_PAGES = 1 << 16
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION = 256, 257, 258, 259
+_STRIPS, _STRIP_BYTES, _TILES, _TILE_BYTES = 273, 279, 324, 325
+_TAGS = (_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _STRIPS, _STRIP_BYTES, _TILES, _TILE_BYTES)
+_MOST_PAGES, _MOST_TAGS = 1 << 14, 1 << 10
 _JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 _JPEG_FRAMES = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
 
@@ -90,57 +94,73 @@ def check_tiff(path: Path) -> None:
     content = limits.read_all(path)
     order = {b"II": "<", b"MM": ">"}.get(content[:2])
     version = struct.unpack_from(f"{order}H", content, 2)[0] if order and len(content) > 16 else 0
-    if version not in (42, 43):
+    if order is None or version not in (42, 43):
         raise FileError(f"{path}: not a TIFF file")
-    big = version == 43
+    tiff = _Tiff(content, order, "Q" if version == 43 else "I")
+    seen: set[int] = set()
     try:
-        position = struct.unpack_from(f"{order}{'Q' if big else 'I'}", content, 8 if big else 4)[0]
-        for _ in range(_MOST_PAGES):
-            if position == 0:
-                return
-            tags, position = _tiff_page(content, str(order), big, position)
+        position = struct.unpack_from(f"{order}{tiff.word}", content, tiff.word_bytes)[0]
+        while position:
+            if position in seen or len(seen) == _MOST_PAGES:
+                raise FileError(f"{path}: the pages of the TIFF file go round in a circle")
+            seen.add(position)
+            tags, position = _tiff_page(tiff, position)
             _check_page(path, content, tags)
     except (struct.error, IndexError, OverflowError) as error:
         raise FileError(
             f"{path}: a TIFF page lies beyond the file's end; it is truncated"
         ) from error
-    raise FileError(f"{path}: the TIFF file has more than {_MOST_PAGES} pages or a cycle of them")
 
 
-def _tiff_page(
-    content: bytes, order: str, big: bool, position: int
-) -> tuple[dict[int, tuple[int, ...]], int]:
+@dataclass(frozen=True)
+class _Tiff:
+    """A file's content, its byte order, and the code of its offsets: I, or Q in BigTIFF."""
+
+    content: bytes
+    order: str
+    word: str
+
+    @property
+    def word_bytes(self) -> int:
+        return struct.calcsize(f"<{self.word}")
+
+
+def _tiff_page(tiff: _Tiff, position: int) -> tuple[dict[int, tuple[int, ...]], int]:
     """Return the integer tags of a page, and where the next page is."""
-    count_code, entry_bytes, word = ("Q", 20, "Q") if big else ("H", 12, "I")
+    content, order, word = tiff.content, tiff.order, tiff.word
+    count_code = "Q" if word == "Q" else "H"
+    entry_bytes = 4 + 2 * tiff.word_bytes
     entries = struct.unpack_from(f"{order}{count_code}", content, position)[0]
+    if entries > _MOST_TAGS:
+        raise OverflowError
     position += struct.calcsize(f"<{count_code}")
     tags: dict[int, tuple[int, ...]] = {}
     for entry in range(entries):
         start = position + entry * entry_bytes
         tag, kind, count = struct.unpack_from(f"{order}HH{word}", content, start)
-        where = start + 4 + struct.calcsize(f"<{word}")
+        where = start + 4 + tiff.word_bytes
         length = count * _TIFF_BYTES.get(kind, 0)
-        if length > struct.calcsize(f"<{word}"):
+        if length > tiff.word_bytes:
             where = struct.unpack_from(f"{order}{word}", content, where)[0]
         if where + length > len(content):
             raise IndexError
-        if kind not in _TIFF_INTEGERS:
-            continue
-        tags[tag] = struct.unpack_from(f"{order}{count}{_TIFF_INTEGERS[kind]}", content, where)
+        if tag in _TAGS and kind in _TIFF_INTEGERS and tag not in tags:
+            code = f"{order}{count}{_TIFF_INTEGERS[kind]}"
+            tags[tag] = struct.unpack_from(code, content, where)
     following = struct.unpack_from(f"{order}{word}", content, position + entries * entry_bytes)[0]
     return tags, following
 
 
 def _check_page(path: Path, content: bytes, tags: dict[int, tuple[int, ...]]) -> None:
-    width, height = tags.get(256, (0,))[0], tags.get(257, (0,))[0]
-    bits = sum(tags.get(258, (1,)))
+    width, height = tags.get(_WIDTH, (0,))[0], tags.get(_HEIGHT, (0,))[0]
+    bits = sum(tags.get(_BITS, (1,)))
     limits.check_announced(path, limits.voxel_bytes([width, height], (bits + 7) // 8, path))
-    offsets = tags.get(273) or tags.get(324) or ()
-    lengths = tags.get(279) or tags.get(325) or ()
+    offsets = tags.get(_STRIPS) or tags.get(_TILES) or ()
+    lengths = tags.get(_STRIP_BYTES) or tags.get(_TILE_BYTES) or ()
     ends = [start + length for start, length in zip(offsets, lengths, strict=False)]
     if not offsets or len(offsets) != len(lengths) or max(ends) > len(content):
         raise FileError(f"{path}: pixels of a TIFF page are missing; the file is truncated")
-    if tags.get(259, (1,))[0] not in _DEFLATED:
+    if tags.get(_COMPRESSION, (1,))[0] not in _DEFLATED:
         return
     for start, end in zip(offsets, ends, strict=True):
         try:
