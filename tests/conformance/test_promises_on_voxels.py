@@ -252,3 +252,106 @@ def test_a_ramp_or_cosine_is_sampled_within_a_thousandth_of_a_voxel(
         values, index = pulled_pattern(pattern, axis, world_name, interpolation, backend)
         slope = 1.0 if linear else omega
         oracles.check_close(values, pattern(index), 1e-3 * slope, f"{world_name}, axis {axis}")
+
+
+@pytest.mark.parametrize("interpolation", ["linear", "cubic", "nearest"])
+@pytest.mark.parametrize("dtype", ["int8", "uint32", "int64", "uint64"])
+def test_the_rarer_integer_types_are_resampled_too(interpolation, dtype):
+    """The large conformance run holds the common types; these share its rules."""
+    grid = mm.ImageGrid((17, 15, 13), (1.2, 0.9, 1.5), (3, -4, 5), worlds.OBLIQUE)
+    voxels = np.random.default_rng(7).integers(0, 120, grid.shape).astype(dtype)
+    pull = small_affine(grid)
+    index = oracles.source_indices(grid, grid, pull.map_points)
+    sure = oracles.off_border(index, grid.size) & oracles.off_tie(index)
+    expected = oracles.scipy_image(voxels, index, interpolation, 9.0)[sure]
+    for backend in BACKENDS:
+        result = mm.resample(
+            mm.ScalarImage(voxels, grid), grid, pull, interpolation, 9.0, backend=backend
+        ).array
+        assert result.dtype == dtype
+        limit = 0.0 if interpolation == "nearest" else 0.5 + 2e-3 * voxels.std()
+        in_type = np.clip(expected, np.iinfo(dtype).min, np.iinfo(dtype).max)
+        oracles.check_close(result.ravel()[sure], in_type, limit, f"{backend}, {dtype}")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("interpolation", ["linear", "cubic", "nearest"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_declared_value_takes_the_place_of_nan(backend, interpolation, dtype):
+    """As if the voxels had held that value from the start; the fills too."""
+    grid = mm.ImageGrid((9, 8, 7))
+    voxels = np.random.default_rng(7).normal(50, 9, grid.shape).astype(dtype)
+    holes = voxels.copy()
+    holes[2:4, 3, 5] = np.nan
+    mended = np.where(np.isnan(holes), -30.0, holes).astype(dtype)
+    for fill in ("minimum", "background"):
+        results = []
+        for array in (holes, mended):
+            case = mm.Case(id="p", images={"ct": mm.ScalarImage(array, grid)})
+            sampling = mm.ImageSampling(interpolation=interpolation, fill=fill, nan=-30.0)
+            pipeline = mm.Pipeline(spatial=(mm.Affine(rotation_deg=9.0),), images=sampling)
+            results.append(mm.augment(case, pipeline, backend=backend).images["ct"].array)
+        np.testing.assert_array_equal(*results)
+        assert np.isfinite(results[0]).all()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_a_source_is_remembered_by_does_not_leak(backend):
+    """One image asked for with many options gives what a fresh image gives."""
+    grid = mm.ImageGrid((24, 22, 20))
+    voxels = np.random.default_rng(7).normal(50, 9, grid.shape).astype(np.float32)
+    kept = mm.ScalarImage(voxels, grid)
+    half, third = (mm.reference_grid([grid], size=(n, n, n)) for n in (10, 7))
+    for onto in (half, third, half, grid):
+        for interpolation in ("linear", "cubic"):
+            for fill in ("minimum", 3.0, "background", "edge"):
+                for antialias in (True, False):
+                    one, other = (
+                        mm.resample(
+                            image,
+                            onto,
+                            small_affine(grid),
+                            interpolation,
+                            fill,
+                            antialias=antialias,
+                            backend=backend,
+                        )
+                        for image in (kept, mm.ScalarImage(voxels, grid))
+                    )
+                    np.testing.assert_array_equal(one.array, other.array)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("interpolation", ["nearest", "label_linear"])
+def test_frames_of_labels_are_kept_apart(backend, interpolation):
+    grid = mm.ImageGrid((13, 11, 9), (1.2, 0.9, 1.5))
+    pull = small_affine(grid)
+    voxels = np.random.default_rng(4).integers(0, 4, (3, *grid.shape)).astype(np.uint8)
+    whole = mm.resample(mm.LabelMap(voxels, grid), grid, pull, interpolation, backend=backend)
+    for k in range(3):
+        alone = mm.LabelMap(voxels[k], grid)
+        expected = mm.resample(alone, grid, pull, interpolation, backend=backend)
+        np.testing.assert_array_equal(whole.array[k], expected.array)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_source_is_left_alone(backend):
+    """Nothing is written into the arrays that were given, not even by a swap or a declared NaN."""
+    grid = mm.ImageGrid((9, 8, 7))
+    voxels = np.random.default_rng(7).normal(50, 9, grid.shape).astype(np.float32)
+    voxels[1, 2, 3] = np.nan
+    labels = np.random.default_rng(7).integers(0, 4, grid.shape).astype(np.uint8)
+    before = voxels.copy(), labels.copy()
+    case = mm.Case(
+        id="p",
+        images={"ct": mm.ScalarImage(voxels, grid)},
+        labels={"organs": mm.LabelMap(labels, grid)},
+    )
+    flip = mm.Flip(axis="left-right", label_pairs=((1, 2),))
+    for spatial in ((flip,), (flip, mm.Affine(rotation_deg=5.0))):
+        pipeline = mm.Pipeline(
+            spatial=spatial, intensity=(mm.Gamma(),), images=mm.ImageSampling(nan=0.0)
+        )
+        mm.augment(case, pipeline, backend=backend)
+    np.testing.assert_array_equal(voxels, before[0])
+    np.testing.assert_array_equal(labels, before[1])
