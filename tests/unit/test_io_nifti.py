@@ -382,6 +382,14 @@ def test_what_follows_the_image_is_refused(tmp_path, compressed, tail):
         read_image(tmp_path / "b.nii")
 
 
+@pytest.mark.parametrize("missing", [1, 100, 15_000])
+def test_whole_gzip_of_too_few_voxels_is_refused(tmp_path, compressed, missing):
+    plain = gzip.decompress(compressed)
+    (tmp_path / "a.nii.gz").write_bytes(gzip.compress(plain[:-missing]))
+    with pytest.raises(FileError, match=r"a\.nii\.gz: .*truncated"):
+        read_image(tmp_path / "a.nii.gz")
+
+
 def test_gzip_in_several_members_is_read(tmp_path, compressed):
     plain = gzip.decompress(compressed)
     (tmp_path / "a.nii.gz").write_bytes(gzip.compress(plain[:5000]) + gzip.compress(plain[5000:]))
