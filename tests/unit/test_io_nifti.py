@@ -13,6 +13,7 @@ from millimorph.errors import FileError, LabelError, MillimorphWarning, OutputEr
 from millimorph.geometry import ImageGrid
 from millimorph.images import FrameAxis, LabelMap, ScalarImage
 from millimorph.io import from_sitk, read_image, read_labels, write_image, write_labels
+from millimorph.io.nifti import read_head
 from millimorph.io.nifti_header import rotation_of_quaternion
 from millimorph.transforms import from_itk_parameters
 
@@ -388,6 +389,15 @@ def test_whole_gzip_of_too_few_voxels_is_refused(tmp_path, compressed, missing):
     (tmp_path / "a.nii.gz").write_bytes(gzip.compress(plain[:-missing]))
     with pytest.raises(FileError, match=r"a\.nii\.gz: .*truncated"):
         read_image(tmp_path / "a.nii.gz")
+
+
+def test_the_header_alone_is_read_without_the_voxels(tmp_path, compressed):
+    for name, content in (("a.nii.gz", compressed), ("b.nii", gzip.decompress(compressed))):
+        (tmp_path / name).write_bytes(content[: len(content) // 2])
+        assert read_head(tmp_path / name).grid == ImageGrid((20,) * 3)
+    (tmp_path / "c.nii").write_bytes(b"words")
+    with pytest.raises(FileError, match="not a NIfTI file"):
+        read_head(tmp_path / "c.nii")
 
 
 def test_gzip_in_several_members_is_read(tmp_path, compressed):

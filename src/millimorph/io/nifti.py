@@ -5,6 +5,7 @@ the header announces, and the geometry follows the rule of nifti_header. The fou
 the fifth holds channels, except for displacement fields, which `read_displacement_field` reads.
 """
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from numpy.typing import NDArray
 from millimorph.errors import FileError, GeometryError
 from millimorph.images import FrameAxis, ScalarImage
 from millimorph.io import limits, nifti_header
-from millimorph.io.inflate import inflate
+from millimorph.io.inflate import GZIP, inflate
 from millimorph.io.nifti_header import DISPLACEMENT, NIFTI2_BYTES, VECTOR, NiftiHeader
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_HEAD_BYTES = 1 << 16
 _SMALL_TYPES = ("u1", "i1", "u2", "i2", "f4")
 
 
@@ -71,16 +73,17 @@ def read_nifti_vectors(path: Path) -> tuple[NDArray[np.float64], NiftiHeader]:
 def read_head(path: Path) -> NiftiHeader:
     """Read only the header of a file, without its voxels; FileError if it is none."""
     limits.check_present(path)
-    content = limits.read_all(path)
-    if content[:2] != _GZIP_MAGIC:
-        return nifti_header.parse_header(content[:NIFTI2_BYTES], path)
-    import zlib
-
     try:
-        head = zlib.decompressobj(31).decompress(content, NIFTI2_BYTES)
-    except zlib.error as error:
-        raise FileError(f"{path}: the compressed data are damaged ({error})") from error
-    return nifti_header.parse_header(head, path)
+        with path.open("rb") as file:
+            start = file.read(_HEAD_BYTES)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if start[:2] == _GZIP_MAGIC:
+        try:
+            start = zlib.decompressobj(GZIP).decompress(start, NIFTI2_BYTES)
+        except zlib.error as error:
+            raise FileError(f"{path}: the compressed data are damaged ({error})") from error
+    return nifti_header.parse_header(start[:NIFTI2_BYTES], path)
 
 
 def _read(path: Path) -> tuple[NiftiHeader, NDArray[Any]]:
