@@ -39,12 +39,9 @@ def _raises(job: str) -> Callable[[int], int]:
     return work
 
 
-def _threads(job: str) -> Callable[[int], tuple[str | None, str | None]]:
-    del job
-    return lambda task: (
-        os.environ.get("NUMBA_NUM_THREADS"),
-        os.environ.get("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"),
-    )
+def _threads(job: str) -> Callable[[int], tuple[str | None, ...]]:
+    names = ("NUMBA_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
+    return lambda task: (job * task, *(os.environ.get(name) for name in names))
 
 
 def test_every_task_comes_back_once_with_its_result() -> None:
@@ -70,7 +67,7 @@ def test_an_exception_of_a_task_ends_the_run_and_comes_out() -> None:
 def test_workers_get_the_threads_asked_for_and_the_parent_keeps_its_own() -> None:
     before = dict(os.environ)
     workers = Workers(count=1, threads=3, start=_threads, job="")
-    assert list(run_tasks(workers, [0])) == [(0, ("3", "1"))]
+    assert list(run_tasks(workers, [0])) == [(0, ("", "3", "1"))]
     assert dict(os.environ) == before
 
 

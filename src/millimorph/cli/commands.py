@@ -16,6 +16,7 @@ from millimorph.errors import OutputError, PipelineError
 DONE, FAILED, DONE_IN_PART = 0, 1, 3
 
 _ROLE = Parameter(negative=(), consume_multiple=False, show_default=False)
+_PER_AXIS = Parameter(negative=(), consume_multiple=True)
 
 Patterns = Annotated[tuple[str, ...], _ROLE]
 
@@ -176,8 +177,8 @@ def show(  # noqa: PLR0913 - one parameter per option
     *,
     count: int = 3,
     seed: int | None = None,
-    size: tuple[int, ...] | None = None,
-    spacing: tuple[float, ...] | None = None,
+    size: Annotated[tuple[int, ...] | None, _PER_AXIS] = None,
+    spacing: Annotated[tuple[float, ...] | None, _PER_AXIS] = None,
     image: Path | None = None,
     json: bool = False,
 ) -> int:
@@ -216,7 +217,6 @@ def replay(
     *,
     out: Path | None = None,
     source_root: Path | None = None,
-    backend: Literal["cpu", "reference"] = "cpu",
 ) -> int:
     """Make one sample again from its sidecar and its source files, and compare.
 
@@ -224,12 +224,11 @@ def replay(
         sidecar: The .json file of a sample.
         out: Write the sample to this folder; left out, it is only compared.
         source_root: Where the input folder is now, if it was moved.
-        backend: cpu is fast; reference is slow, and the definition of correct.
     """
     from millimorph.cli.texts import replay_text
     from millimorph.generate import replay as replay_sample
 
-    report = replay_sample(sidecar, out, source_root, backend)
+    report = replay_sample(sidecar, out, source_root)
     _say(replay_text(report, sidecar))
     kept = report.intact or report.written is not None
     return DONE if report.reproduced and kept else FAILED

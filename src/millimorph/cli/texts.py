@@ -28,17 +28,18 @@ _STATES = {
 
 def report_text(report: DatasetReport) -> str:
     """Return the summary as text."""
-    lines = [
-        _summary(report),
-        f"files:    {report.out}/<case>/<case>__<index>_<name>, each sample with a .json sidecar",
-        f"manifest: {report.out / MANIFEST_FILE}",
-    ]
+    lines = [_summary(report)]
     lines += [f"warning ({count} samples): {text}" for text, count in report.warnings.items()]
     if report.failures:
-        lines += ["", f"left out (also in {report.out / QUARANTINE_FILE}):"]
-        lines += failure_rows(report.failures)
+        lines += ["", "left out:", *failure_rows(report.failures), ""]
     first = min(read_manifest(report.out).values(), key=lambda line: line.sample, default=None)
     if first is not None:
+        lines += [
+            f"files:    {report.out}/<case>/<case>__<index>_<name>, each with a sidecar .json",
+            f"manifest: {report.out / MANIFEST_FILE}",
+        ]
+        if report.failures:
+            lines.append(f"left out: {report.out / QUARANTINE_FILE}")
         lines += [
             "",
             "next:",

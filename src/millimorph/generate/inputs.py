@@ -1,16 +1,18 @@
 """The cases of an input folder by their headers, and what a pipeline has to know of them all."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
-from millimorph.errors import MillimorphError, PipelineError
+from millimorph.errors import FileError, MillimorphError, PipelineError
 from millimorph.generate.manifest import RESERVED_NAMES, Failure
 from millimorph.generate.sample import collected
 from millimorph.generate.sidecar import Kind
 from millimorph.geometry import ImageGrid, reference_grid
-from millimorph.io import CaseFiles, read_image
+from millimorph.io import CaseFiles, find_cases, read_image
 from millimorph.io.extensions import NIFTI_EXTENSIONS, extension_of
+from millimorph.io.layouts import natural_key
 from millimorph.io.nifti import read_head
 from millimorph.recipe import Pipeline, Reference
 
@@ -29,11 +31,34 @@ class CaseInput:
         return self.grids[0].dimension
 
 
-def read_headers(
-    cases: Iterable[CaseFiles], folder: Path
-) -> tuple[tuple[CaseInput, ...], tuple[Failure, ...]]:
-    """Read the headers of all cases; those that cannot be read are told apart."""
-    readable, failures = [], []
+@dataclass(frozen=True)
+class Patterns:
+    """Which files of a folder are which: role names to patterns with one `{case}`."""
+
+    folder: Path
+    images: Mapping[str, str]
+    labels: Mapping[str, str]
+    landmarks: Mapping[str, str]
+
+    @property
+    def roles(self) -> tuple[tuple[Kind, str, str], ...]:
+        """Kind, name and pattern of every role."""
+        kinds: tuple[tuple[Kind, Mapping[str, str]], ...] = (
+            ("image", self.images),
+            ("labels", self.labels),
+            ("landmarks", self.landmarks),
+        )
+        return tuple((kind, name, text) for kind, m in kinds for name, text in m.items())
+
+
+def read_inputs(patterns: Patterns) -> tuple[tuple[CaseInput, ...], tuple[Failure, ...]]:
+    """Find all cases and read their headers; those that lack a file or cannot be read fail.
+
+    Raises FileError for a pattern that is malformed or fits nothing, and if no case is complete.
+    """
+    cases, lacking = _find(patterns)
+    readable, failures = [], list(lacking)
+    folder = patterns.folder
     for case in cases:
         try:
             readable.append(_read_header(case))
@@ -76,6 +101,56 @@ def pipelines_by_dimension(
     if failures and not fitting:
         raise PipelineError(f"the images do not fit the pipeline: {failures[0].reason}")
     return fitting, tuple(failures)
+
+
+def _find(patterns: Patterns) -> tuple[list[CaseFiles], list[Failure]]:
+    """Find the complete cases, and name the others with what they lack."""
+    kinds = (patterns.images, patterns.labels, patterns.landmarks)
+    try:
+        return find_cases(patterns.folder, *kinds), []
+    except FileError:
+        found = _matches(patterns)
+        whole = set.intersection(*(set(paths) for paths in found.values())) if found else set()
+        if not whole:
+            raise
+    failures = [
+        Failure(case, None, f"has no file for {name} ({text})")
+        for (_, name, text), paths in found.items()
+        for case in sorted({*chain(*found.values())} - set(paths))
+    ]
+    cases = []
+    for case in sorted(whole, key=natural_key):
+        files: dict[Kind, dict[str, Path]] = {"image": {}, "labels": {}, "landmarks": {}}
+        for (kind, name, _), paths in found.items():
+            files[kind][name] = paths[case]
+        cases.append(CaseFiles(case, files["image"], files["labels"], files["landmarks"]))
+    return cases, failures
+
+
+def _matches(patterns: Patterns) -> dict[tuple[Kind, str, str], dict[str, Path]]:
+    """Find the files of each role by case; a file of two roles belongs to the longer pattern."""
+    found: dict[tuple[Kind, str, str], dict[str, Path]] = {}
+    taken: dict[Path, str] = {}
+    for role in sorted(patterns.roles, key=lambda role: -len(role[2])):
+        kind, name, text = role
+        one = {name: text}
+        cases = find_cases(
+            patterns.folder,
+            one if kind == "image" else None,
+            one if kind == "labels" else None,
+            one if kind == "landmarks" else None,
+        )
+        paths = {
+            case.id: path
+            for case in cases
+            for path in (*case.images.values(), *case.labels.values(), *case.landmarks.values())
+        }
+        tied = [path for path in paths.values() if len(taken.get(path, "")) == len(text)]
+        if tied:
+            raise FileError(f"{tied[0]}: fits both {taken[tied[0]]} and {text}; change one")
+        found[role] = {case: path for case, path in paths.items() if path not in taken}
+        taken = dict.fromkeys(paths.values(), text) | taken
+    return {role: found[role] for role in patterns.roles}
 
 
 def _read_header(case: CaseFiles) -> CaseInput:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from millimorph.backends.cpu import available_cpus
 from millimorph.designs import Design, Random, with_count
-from millimorph.errors import OutputError, PipelineError
-from millimorph.generate.inputs import CaseInput, pipelines_by_dimension, read_headers
+from millimorph.errors import ImageError, OutputError, PipelineError
+from millimorph.generate.inputs import CaseInput, Patterns, pipelines_by_dimension, read_inputs
 from millimorph.generate.manifest import (
     Failure,
     JobRecord,
@@ -28,7 +28,7 @@ from millimorph.generate.manifest import (
 )
 from millimorph.generate.pool import Died, Workers, run_tasks
 from millimorph.generate.work import Finished, Job, Outcome, SampleMaker, Task
-from millimorph.io import find_cases
+from millimorph.images import check_name
 from millimorph.io.atomic import TEMPORARY_PREFIX
 from millimorph.io.extensions import WRITTEN_EXTENSIONS
 from millimorph.recipe import ENGINE, Pipeline, draw, sample_count
@@ -59,6 +59,10 @@ class DatasetRequest:
     suffix: str = ".nii.gz"
     workers: int = 1
     backend: Backend = "cpu"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))
+        object.__setattr__(self, "out", Path(self.out))
 
 
 @dataclass(frozen=True)
@@ -100,19 +104,19 @@ def generate_dataset(request: DatasetRequest, show: Show | None = None) -> Datas
     """
     begin = time.monotonic()
     _check(request)
-    cases, unreadable = read_headers(
-        find_cases(request.folder, request.images, request.labels, request.landmarks),
-        request.folder,
+    cases, unreadable = read_inputs(
+        Patterns(request.folder, request.images, request.labels, request.landmarks)
     )
     job, unfit = _job(request, cases)
     counts = {dimension: sample_count(one, job.design) for dimension, one in job.pipelines.items()}
     fitting = [case for case in cases if case.dimension in counts]
     tasks = _tasks(fitting, counts, request.workers)
     failures = (*unreadable, *unfit)
-    claim_output(request.out, request.folder, _record(job))
     tally = _Tally(sum(task.stop - task.start for task in tasks), failures, begin, show)
-    with _only_run(request.out):
-        _run(job, tasks, request.workers, tally)
+    if tasks:
+        claim_output(request.out, request.folder, _record(request, job))
+        with _only_run(request.out):
+            _run(job, tasks, request.workers, tally)
     return DatasetReport(
         out=request.out,
         cases=len({case.id for case in cases} | {failure.case for failure in failures}),
@@ -169,20 +173,27 @@ class _Tally:
 
 
 def _check(request: DatasetRequest) -> None:
+    """Refuse what is wrong with the request itself."""
     if request.workers < 1:
         raise PipelineError(f"workers must be at least 1, got {request.workers}")
     if request.suffix not in WRITTEN_EXTENSIONS:
         known = ", ".join(one.lstrip(".") for one in WRITTEN_EXTENSIONS)
         raise PipelineError(f"format {request.suffix.lstrip('.')!r} is not written; known: {known}")
+    names = [*request.images, *request.labels, *request.landmarks]
+    for name in names:
+        try:
+            check_name(name, "name")
+        except ImageError as error:
+            raise PipelineError(str(error)) from None
+        if names.count(name) > 1:
+            raise PipelineError(f'the name "{name}" is given to two patterns; names are unique')
 
 
 def _job(request: DatasetRequest, cases: Sequence[CaseInput]) -> tuple[Job, tuple[Failure, ...]]:
     """Settle everything that is shared; each pipeline draws its first recipe, to fail early."""
     design = _design(request.pipeline.design, request.count)
     seed = request.pipeline.seed if request.seed is None else request.seed
-    pipelines, unfit = pipelines_by_dimension(
-        request.pipeline.replace(design=None, seed=seed), cases
-    )
+    pipelines, unfit = pipelines_by_dimension(request.pipeline.replace(design=None, seed=0), cases)
     job = Job(
         folder=request.folder,
         out=request.out,
@@ -217,13 +228,15 @@ def _tasks(cases: Sequence[CaseInput], counts: Mapping[int, int], workers: int) 
     return tasks
 
 
-def _record(job: Job) -> JobRecord:
+def _record(request: DatasetRequest, job: Job) -> JobRecord:
     return JobRecord(
         engine=ENGINE,
-        pipelines={f"{dimension}D": plain(one) for dimension, one in job.pipelines.items()},
+        pipeline=plain(request.pipeline.replace(design=None, seed=0)),
+        resolved={f"{dimension}D": plain(one) for dimension, one in job.pipelines.items()},
         design=plain(job.design),
         seed=job.seed,
         format=job.suffix,
+        backend=job.backend,
     )
 
 

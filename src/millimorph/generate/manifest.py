@@ -4,10 +4,11 @@ Both can be lost and made again: the sidecars decide what is done. quarantine.js
 failed in the last run.
 """
 
-import hashlib
+import errno
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -26,23 +27,23 @@ RESERVED_NAMES = (JOB_FILE, MANIFEST_FILE, QUARANTINE_FILE)
 
 
 class JobRecord(BaseModel):
-    """What makes two runs the same job; the count of a random design may differ."""
+    """What makes two runs the same job; the count of a random design may differ.
+
+    `pipeline` is the one that was asked for; `resolved` holds what became of it for the dimensions
+    of the cases met so far, "2D" and "3D".
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = 1
     job: Literal["millimorph generate"] = "millimorph generate"
     engine: str
-    pipelines: dict[str, dict[str, Any]]
+    pipeline: dict[str, Any]
+    resolved: dict[str, dict[str, Any]]
     design: dict[str, Any]
     seed: int
     format: str
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the canonical JSON of what identifies the job."""
-        text = json.dumps(_identity(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+    backend: str
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,15 @@ def claim_output(out: Path, inputs: Path, job: JobRecord) -> None:
     """
     _check_apart(out, inputs)
     found = _job_of(out)
-    if found is not None and found.digest != job.digest:
-        difference = _difference(_identity(found), _identity(job))
-        raise OutputError(
-            f"{out} holds another job: {difference}; choose another --out folder, or remove this "
-            f"one if it is no longer wanted"
-        )
+    if found is not None:
+        shared = found.resolved.keys() & job.resolved.keys()
+        one, other = _identity(found, shared), _identity(job, shared)
+        if one != other:
+            raise OutputError(
+                f"{out} holds another job: {_difference(one, other)}; choose another --out folder, "
+                f"or remove this one if it is no longer wanted"
+            )
+        job = job.model_copy(update={"resolved": found.resolved | job.resolved})
     try:
         out.mkdir(parents=True, exist_ok=True)
         if found != job:
@@ -130,16 +134,23 @@ def write_quarantine(out: Path, failures: Iterable[Failure]) -> None:
 
 
 class ManifestLog:
-    """Appends finished samples to the manifest; each line is on the disk before the next."""
+    """Appends finished samples to the manifest; each line is on the disk before the next.
+
+    Raises OutputError if the file cannot be written.
+    """
 
     def __init__(self, out: Path) -> None:
-        self._stream = (out / MANIFEST_FILE).open("ab")
+        self._path = out / MANIFEST_FILE
+        with _told(self._path):
+            self._stream = self._path.open("ab", buffering=0)
 
     def append(self, line: ManifestLine) -> None:
         """Write one line and wait until it is on the disk."""
-        self._stream.write(_manifest_row(line).encode())
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
+        with _told(self._path):
+            row = _manifest_row(line).encode()
+            if self._stream.write(row) != len(row):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._stream.fileno())
 
     def __enter__(self) -> Self:
         return self
@@ -151,6 +162,14 @@ class ManifestLog:
         trace: TracebackType | None,
     ) -> None:
         self._stream.close()
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _check_apart(out: Path, inputs: Path) -> None:
@@ -185,8 +204,9 @@ def _job_of(out: Path) -> JobRecord | None:
         ) from None
 
 
-def _identity(job: JobRecord) -> dict[str, Any]:
+def _identity(job: JobRecord, dimensions: Collection[str]) -> dict[str, Any]:
     content = job.model_dump(mode="json", exclude={"schema_version", "job"})
+    content["resolved"] = {name: content["resolved"][name] for name in sorted(dimensions)}
     random = content["design"].get("random")
     if isinstance(random, dict):
         content["design"] = {"random": {k: v for k, v in random.items() if k != "count"}}

@@ -23,7 +23,7 @@ from millimorph.generate.sample import (
 from millimorph.generate.sidecar import Kind, OutputFile, Sidecar, file_digest, sample_name
 from millimorph.images import LabelMap, Landmarks, ScalarImage
 from millimorph.recipe import ENGINE, Recipe
-from millimorph.runner import Backend, run
+from millimorph.runner import run
 
 Content = ScalarImage | LabelMap | Landmarks
 
@@ -57,10 +57,9 @@ class ReplayReport:
 
 
 def replay(
-    sidecar: Path,
-    out: Path | None = None,
-    source_root: Path | None = None,
-    backend: Backend = "cpu",
+    sidecar: str | Path,
+    out: str | Path | None = None,
+    source_root: str | Path | None = None,
 ) -> ReplayReport:
     """Make the sample of a sidecar again and compare it with what was made.
 
@@ -71,25 +70,31 @@ def replay(
     Raises FileError for a malformed sidecar, one of another engine version, and for a source that
     is missing or has changed; OutputError for an `out` that has such files already.
     """
-    found = Sidecar.read(sidecar)
-    recipe = _checked_recipe(sidecar, found)
-    sources = _checked_sources(sidecar, found, recipe, source_root)
+    path = Path(sidecar)
+    found = Sidecar.read(path)
+    recipe = _checked_recipe(path, found)
+    sources = _checked_sources(path, found, recipe, source_root)
     said: list[str] = []
     with collected(said):
         case = read_case(sources)
         program = compile_recipe(recipe, case)
-        result = run(program, case, backend)
-    sample = Sample(found.drawn, program, result, sources, found.warnings)
+        result = run(program, case, found.backend)
+    roles = {*result.images, *result.labels, *result.landmarks}
+    if roles != found.outputs.keys():
+        raise FileError(f"{path}: its outputs are not the parts of its sources")
+    sample = Sample(found.drawn, found.backend, program, result, sources, found.warnings)
     names = {role: output.file for role, output in found.outputs.items()}
+    written: Path | None = None
     if out is None:
         with TemporaryDirectory(prefix="millimorph-") as folder:
             remade = write_sample(sample, Path(folder), names)
-            roles = _compared(found, sidecar.parent, remade.outputs, Path(folder))
+            compared = _compared(found, path.parent, remade.outputs, Path(folder))
     else:
-        _make_room(out, [*names.values(), _sidecar_name(recipe)])
-        remade = write_sample(sample, out, names)
-        roles = _compared(found, sidecar.parent, remade.outputs, out)
-    return ReplayReport(sample_name(recipe.case, recipe.index), roles, out)
+        written = Path(out)
+        _make_room(written, [*names.values(), _sidecar_name(recipe)])
+        remade = write_sample(sample, written, names)
+        compared = _compared(found, path.parent, remade.outputs, written)
+    return ReplayReport(sample_name(recipe.case, recipe.index), compared, written)
 
 
 def _checked_recipe(path: Path, sidecar: Sidecar) -> Recipe:
@@ -106,12 +111,12 @@ def _checked_recipe(path: Path, sidecar: Sidecar) -> Recipe:
 
 
 def _checked_sources(
-    path: Path, sidecar: Sidecar, recipe: Recipe, source_root: Path | None
+    path: Path, sidecar: Sidecar, recipe: Recipe, source_root: str | Path | None
 ) -> Sources:
     """Find the source files, which must lie in the input folder and be what they were."""
     here = path.parent.resolve()
     recorded_root = Path(os.path.normpath(here / sidecar.source_folder))
-    root = recorded_root if source_root is None else source_root
+    root = recorded_root if source_root is None else Path(source_root)
     files: dict[str, tuple[Kind, Path]] = {}
     for role, source in sidecar.sources.items():
         recorded = Path(os.path.normpath(here / source.path))

@@ -33,6 +33,7 @@ from millimorph.io import (
 )
 from millimorph.io.atomic import write_bytes
 from millimorph.program import Program
+from millimorph.runner import Backend
 from millimorph.values import plain
 
 _TABLE = ".csv"
@@ -69,6 +70,7 @@ class Sample:
     """
 
     drawn: str
+    backend: Backend
     program: Program
     result: Case
     sources: Sources
@@ -114,6 +116,7 @@ def write_sample(sample: Sample, folder: Path, names: Mapping[str, str]) -> Side
         millimorph=__version__,
         recipe=plain(recipe),
         drawn=sample.drawn,
+        backend=sample.backend,
         source_folder=relative_path(sample.sources.folder, folder),
         sources=sample.sources.seen_from(folder),
         outputs=outputs,

@@ -79,6 +79,7 @@ class Sidecar(BaseModel):
     millimorph: str
     recipe: dict[str, Any]
     drawn: Sha256
+    backend: Literal["cpu", "reference"]
     source_folder: str
     sources: dict[str, SourceFile]
     outputs: dict[str, OutputFile]

@@ -159,7 +159,7 @@ class SampleMaker:
             program = compile_recipe(recipe, opened.case)
             result = run(program, opened.case, self._job.backend, threads=self._job.threads)
         told = tuple(dict.fromkeys(self._without_paths(text) for text in said))
-        return Sample(recipe.digest, program, result, opened.sources, told)
+        return Sample(recipe.digest, self._job.backend, program, result, opened.sources, told)
 
     def _case_folder(self, case: str) -> Path:
         folder = self._job.out / case
