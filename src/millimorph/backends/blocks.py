@@ -39,7 +39,7 @@ class Block:
     wx: npt.NDArray[np.float32]
     wy: npt.NDArray[np.float32]
     wz: npt.NDArray[np.float32]
-    inside: npt.NDArray[np.bool_]
+    inside: npt.NDArray[np.uint8]
     points: npt.NDArray[np.float64]
     values: npt.NDArray[np.float32]
     scratch: tuple[Array, ...]
@@ -72,7 +72,7 @@ def _block(count: int, nx: int, kind: np.dtype[Any], mapping: IndexMap) -> Block
         np.empty(room, np.float32),
         np.empty(room, np.float32),
         np.empty(room, np.float32),
-        np.empty(room, np.bool_),
+        np.empty(room, np.uint8),
         np.empty((3, points), np.float64),
         np.empty(count, np.float32),
         scratch,
@@ -171,7 +171,7 @@ def _sample(job: Job, block: Block, first: int) -> None:
     from millimorph.kernels import sampling
 
     if job.sample.fill == "edge":
-        block.inside[:] = True
+        np.bitwise_or(block.inside, np.uint8(1), out=block.inside)
     last = first + len(block.inside)
     for number, (flat, channel) in enumerate(zip(job.flat, job.out, strict=True)):
         out = channel[first:last]
@@ -266,4 +266,8 @@ def _interpolate(job: Job, flat: Array, block: Block, out: Array) -> None:
     else:
         sampling.linear(
             flat, block.base, block.wx, block.wy, block.wz, block.inside, steps, fill, out
+        )
+    if job.sample.interpolation == "linear":
+        sampling.finish_upper_border(
+            flat, block.base, block.wx, block.wy, block.wz, block.inside, steps, out
         )

@@ -1,8 +1,9 @@
 """Where each target voxel looks in its source: base index, three weights, inside or not.
 
 A block is a run of whole target rows. For each of its voxels the kernels here write the linear
-index of the lower neighbour, the weights of the upper neighbours along x, y, z, and whether the
-continuous index lies in [-0.5, size - 0.5) on every axis. Every sampler reads these buffers, so
+index of the lower neighbour, the weights of the upper neighbours along x, y, z, and two flags: 1
+where the continuous index lies in [-0.5, size - 0.5) on every axis, 2 where it was moved down to
+the last centre of some axis. Every sampler reads these buffers, so
 images, labels and channels that share a grid share one computation.
 
 Positions are float64 at the start of each segment of a row; inside a segment they are float32
@@ -24,15 +25,19 @@ LANES = 16
 
 @kernel
 def place(relative, whole, size, low, high, top):
-    """Base index, weight and insideness of one coordinate, `whole + relative`."""
+    """Base index, weight, and whether inside and whether at the upper border, of one coordinate.
+
+    The coordinate is `whole + relative`. At the upper border the upper neighbour has weight 1.
+    """
     floor = np.floor(relative)
     weight = relative - floor
     index = np.int32(floor) + whole
     nearest = index + np.int32(weight >= np.float32(0.5))
     inside = (nearest >= np.int32(0)) & (nearest < size)
     weight = np.float32(0.0) if index < low else weight
-    weight = np.float32(top) if index > high else weight
-    return min(max(index, low), high), weight, inside
+    at_top = index > high
+    weight = np.float32(top) if at_top else weight
+    return min(max(index, low), high), weight, inside, at_top
 
 
 @kernel
@@ -79,11 +84,11 @@ def affine_rows(matrix, row_range, shape, frame, strides, base, wx, wy, wz, insi
             inner = inside[first:last]
             for i in range(len(b)):
                 t = ramp[i]
-                ix, u[i], ok_x = place(rx + dx * t, bx, s0, l0, h0, t0)
-                iy, v[i], ok_y = place(ry + dy * t, by, s1, l1, h1, t1)
-                iz, w[i], ok_z = place(rz + dz * t, bz, s2, l2, h2, t2)
+                ix, u[i], ok_x, top_x = place(rx + dx * t, bx, s0, l0, h0, t0)
+                iy, v[i], ok_y, top_y = place(ry + dy * t, by, s1, l1, h1, t1)
+                iz, w[i], ok_z, top_z = place(rz + dz * t, bz, s2, l2, h2, t2)
                 b[i] = origin + qx * unsigned(ix) + qy * unsigned(iy) + qz * unsigned(iz)
-                inner[i] = ok_x & ok_y & ok_z
+                inner[i] = np.uint8(ok_x & ok_y & ok_z) | np.uint8(2 * (top_x | top_y | top_z))
 
 
 @kernel
@@ -226,11 +231,11 @@ def bspline_rows(  # noqa: PLR0915 - one loop nest
             az = gz[start : start + len(b)]
             for i in range(len(b)):
                 t = ramp[i]
-                ix, u[i], ok_x = place(rx + dx * t + ax[i], bx, s0, l0, h0, t0)
-                iy, v[i], ok_y = place(ry + dy * t + ay[i], by, s1, l1, h1, t1)
-                iz, w[i], ok_z = place(rz + dz * t + az[i], bz, s2, l2, h2, t2)
+                ix, u[i], ok_x, top_x = place(rx + dx * t + ax[i], bx, s0, l0, h0, t0)
+                iy, v[i], ok_y, top_y = place(ry + dy * t + ay[i], by, s1, l1, h1, t1)
+                iz, w[i], ok_z, top_z = place(rz + dz * t + az[i], bz, s2, l2, h2, t2)
                 b[i] = origin + qx * unsigned(ix) + qy * unsigned(iy) + qz * unsigned(iz)
-                inner[i] = ok_x & ok_y & ok_z
+                inner[i] = np.uint8(ok_x & ok_y & ok_z) | np.uint8(2 * (top_x | top_y | top_z))
 
 
 @kernel
@@ -246,8 +251,8 @@ def place_points(points, frame, strides, base, wx, wy, wz, inside):
         bx, rx = split(xs[i])
         by, ry = split(ys[i])
         bz, rz = split(zs[i])
-        ix, wx[i], ok_x = place(rx, bx, s0, l0, h0, t0)
-        iy, wy[i], ok_y = place(ry, by, s1, l1, h1, t1)
-        iz, wz[i], ok_z = place(rz, bz, s2, l2, h2, t2)
+        ix, wx[i], ok_x, top_x = place(rx, bx, s0, l0, h0, t0)
+        iy, wy[i], ok_y, top_y = place(ry, by, s1, l1, h1, t1)
+        iz, wz[i], ok_z, top_z = place(rz, bz, s2, l2, h2, t2)
         base[i] = origin + qx * unsigned(ix) + qy * unsigned(iy) + qz * unsigned(iz)
-        inside[i] = ok_x & ok_y & ok_z
+        inside[i] = np.uint8(ok_x & ok_y & ok_z) | np.uint8(2 * (top_x | top_y | top_z))

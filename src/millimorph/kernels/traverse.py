@@ -8,7 +8,14 @@ import numpy as np
 
 from millimorph.kernels._jit import kernel
 from millimorph.kernels.coordinates import LANES, affine_rows, bspline_rows, spline_scratch
-from millimorph.kernels.sampling import bilinear, fetch_ahead, linear, nearest, round_to_integer
+from millimorph.kernels.sampling import (
+    bilinear,
+    fetch_ahead,
+    finish_upper_border,
+    linear,
+    nearest,
+    round_to_integer,
+)
 
 STRIP_VOXELS = 4096
 
@@ -32,7 +39,7 @@ def rows(mapping, row_range, shape, rules, image, labels):
     wx = np.empty(room, np.float32)
     wy = np.empty(room, np.float32)
     wz = np.empty(room, np.float32)
-    inside = np.empty(room, np.bool_)
+    inside = np.empty(room, np.uint8)
     values = np.empty(room, np.float32)
     scratch = spline_scratch(lattice, nx)
     for start in range(row_range[0], row_range[1], per_strip):
@@ -67,6 +74,7 @@ def rows(mapping, row_range, shape, rules, image, labels):
                 bilinear(image_source, b, u, v, within, steps[0], image_fill, out)
             else:
                 linear(image_source, b, u, v, w, within, steps, image_fill, out)
+            finish_upper_border(image_source, b, u, v, w, within, steps, out)
             target = image_out[first:last]
             if len(limits):
                 round_to_integer(out, limits[0], limits[1], target)
