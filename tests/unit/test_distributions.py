@@ -124,6 +124,7 @@ def test_levels_of_an_unbounded_distribution_are_middles():
 def test_levels_of_a_choice_give_each_possible_value_once():
     choice = Choice(("a", "b", "c"), (1, 0, 3))
     assert [choice.quantile(u) for u in choice.levels(7)] == ["a", "c"]
+    assert choice.levels(7) == (0.125, 0.625)
 
 
 def test_distributions_are_values():

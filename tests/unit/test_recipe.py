@@ -272,6 +272,20 @@ def test_one_of_chooses_by_its_weights():
         assert stats.binomtest(count, 800, share).pvalue > 1e-4
 
 
+def test_an_op_of_weight_0_is_never_chosen_and_has_no_coordinates():
+    choice = ops.OneOf(
+        ops=(ops.Affine(scale=Uniform(1, 2)), ops.Flip(), ops.Elastic()), weights=(0, 1, 1)
+    )
+    pipeline = Pipeline(spatial=(choice,))
+    names = [coordinate.name for coordinate in coordinate_list(pipeline)]
+    assert names == ["one_of.branch", "one_of.elastic.magnitude_mm"]
+    drawn = recipes(pipeline, design=FullFactorial(levels=3))
+    assert Counter(applied(recipe)[0] for recipe in drawn) == {
+        "one_of.flip": 1,
+        "one_of.elastic": 3,
+    }
+
+
 def test_some_of_chooses_every_subset_alike_and_keeps_the_listed_order():
     four = tuple(ops.Flip(axis=axis, id=axis) for axis in ("i", "j", "k"))
     pipeline = Pipeline(spatial=(ops.SomeOf(ops=four, count=2),))
