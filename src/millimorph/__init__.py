@@ -25,7 +25,8 @@ if TYPE_CHECKING:
         PipelineError,
         TransformError,
     )
-    from millimorph.generate import generate_dataset, replay
+    from millimorph.generate import generate_dataset
+    from millimorph.generate.replay import replay
     from millimorph.geometry import ImageGrid, reference_grid
     from millimorph.images import (
         Boxes,

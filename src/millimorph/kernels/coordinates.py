@@ -49,6 +49,12 @@ def split(position):
 
 
 @kernel
+def between(start, end, margin, size):
+    """Whether a stretch of positions, `margin` wide on both sides, keeps off both borders."""
+    return min(start, end) - margin > 0.001 and max(start, end) + margin < size - 1.001
+
+
+@kernel
 def affine_rows(matrix, row_range, shape, frame, strides, base, wx, wy, wz, inside):
     """Coordinates of the target rows [row_range[0], row_range[1]) under an affine index map.
 
@@ -72,9 +78,12 @@ def affine_rows(matrix, row_range, shape, frame, strides, base, wx, wy, wz, insi
         y_row = matrix[1, 3] + matrix[1, 1] * j + matrix[1, 2] * k
         z_row = matrix[2, 3] + matrix[2, 1] * j + matrix[2, 2] * k
         for start in range(0, nx, SEGMENT):
-            bx, rx = split(x_row + matrix[0, 0] * start)
-            by, ry = split(y_row + matrix[1, 0] * start)
-            bz, rz = split(z_row + matrix[2, 0] * start)
+            x_start = x_row + matrix[0, 0] * start
+            y_start = y_row + matrix[1, 0] * start
+            z_start = z_row + matrix[2, 0] * start
+            bx, rx = split(x_start)
+            by, ry = split(y_start)
+            bz, rz = split(z_start)
             first = (row - row_range[0]) * nx + start
             last = first + whole_lanes(min(nx - start, SEGMENT))
             b = base[first:last]
@@ -82,6 +91,26 @@ def affine_rows(matrix, row_range, shape, frame, strides, base, wx, wy, wz, insi
             v = wy[first:last]
             w = wz[first:last]
             inner = inside[first:last]
+            reach = last - first - 1
+            if (
+                between(x_start, x_start + reach * matrix[0, 0], 0.0, s0)
+                and between(y_start, y_start + reach * matrix[1, 0], 0.0, s1)
+                and between(z_start, z_start + reach * matrix[2, 0], 0.0, s2)
+            ):
+                whole = origin + qx * unsigned(bx) + qy * unsigned(by) + qz * unsigned(bz)
+                for i in range(len(b)):
+                    t = ramp[i]
+                    x = rx + dx * t
+                    y = ry + dy * t
+                    z = rz + dz * t
+                    fx, fy, fz = np.floor(x), np.floor(y), np.floor(z)
+                    u[i] = x - fx
+                    v[i] = y - fy
+                    w[i] = z - fz
+                    step = qx * unsigned(np.int32(fx)) + qy * unsigned(np.int32(fy))
+                    b[i] = whole + step + qz * unsigned(np.int32(fz))
+                    inner[i] = np.uint8(1)
+                continue
             for i in range(len(b)):
                 t = ramp[i]
                 ix, u[i], ok_x, top_x = place(rx + dx * t, bx, s0, l0, h0, t0)
@@ -157,12 +186,18 @@ def spline_scratch(lattice, nx):
     """Working memory of `bspline_rows` for rows of nx voxels; one for each thread."""
     rows, row_length = lattice.shape[1], lattice.shape[2]
     length = nx + SEGMENT + LANES
+    margins = np.zeros(3)
+    for plane in range(lattice.shape[0]):
+        for row in range(rows):
+            for i in range(row_length):
+                margins[i % 3] = max(margins[i % 3], abs(lattice[plane, row, i]))
     return (
         np.empty((rows, row_length), np.float32),
         np.zeros((rows, 3 * length), np.float32),
         np.zeros(rows, np.bool_),
         np.zeros(3 * length, np.float32),
         np.full(1, -1, np.int64),
+        margins,
     )
 
 
@@ -191,7 +226,7 @@ def bspline_rows(  # noqa: PLR0915 - one loop nest
     qx, qy, qz, origin = strides[0], strides[1], strides[2], strides[3]
     unsigned = strides.dtype.type
     flat = lattice.reshape(planes, rows * row_length)
-    slice_rows, expanded, done, displaced, slice_now = scratch
+    slice_rows, expanded, done, displaced, slice_now, margins = scratch
     length = len(displaced) // 3
     gx = displaced[:length]
     gy = displaced[length : 2 * length]
@@ -216,9 +251,12 @@ def bspline_rows(  # noqa: PLR0915 - one loop nest
         y_row = matrix[1, 3] + matrix[1, 1] * j + matrix[1, 2] * k
         z_row = matrix[2, 3] + matrix[2, 1] * j + matrix[2, 2] * k
         for start in range(0, nx, SEGMENT):
-            bx, rx = split(x_row + matrix[0, 0] * start)
-            by, ry = split(y_row + matrix[1, 0] * start)
-            bz, rz = split(z_row + matrix[2, 0] * start)
+            x_start = x_row + matrix[0, 0] * start
+            y_start = y_row + matrix[1, 0] * start
+            z_start = z_row + matrix[2, 0] * start
+            bx, rx = split(x_start)
+            by, ry = split(y_start)
+            bz, rz = split(z_start)
             first = (row - row_range[0]) * nx + start
             last = first + whole_lanes(min(nx - start, SEGMENT))
             b = base[first:last]
@@ -226,9 +264,29 @@ def bspline_rows(  # noqa: PLR0915 - one loop nest
             v = wy[first:last]
             w = wz[first:last]
             inner = inside[first:last]
+            reach = last - first - 1
             ax = gx[start : start + len(b)]
             ay = gy[start : start + len(b)]
             az = gz[start : start + len(b)]
+            if (
+                between(x_start, x_start + reach * matrix[0, 0], margins[0], s0)
+                and between(y_start, y_start + reach * matrix[1, 0], margins[1], s1)
+                and between(z_start, z_start + reach * matrix[2, 0], margins[2], s2)
+            ):
+                whole = origin + qx * unsigned(bx) + qy * unsigned(by) + qz * unsigned(bz)
+                for i in range(len(b)):
+                    t = ramp[i]
+                    x = rx + dx * t + ax[i]
+                    y = ry + dy * t + ay[i]
+                    z = rz + dz * t + az[i]
+                    fx, fy, fz = np.floor(x), np.floor(y), np.floor(z)
+                    u[i] = x - fx
+                    v[i] = y - fy
+                    w[i] = z - fz
+                    step = qx * unsigned(np.int32(fx)) + qy * unsigned(np.int32(fy))
+                    b[i] = whole + step + qz * unsigned(np.int32(fz))
+                    inner[i] = np.uint8(1)
+                continue
             for i in range(len(b)):
                 t = ramp[i]
                 ix, u[i], ok_x, top_x = place(rx + dx * t + ax[i], bx, s0, l0, h0, t0)
