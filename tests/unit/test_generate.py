@@ -19,7 +19,7 @@ from data_sets import PIPELINE, request, tree, write_case, write_cases
 from millimorph.designs import FullFactorial, LatinHypercube
 from millimorph.distributions import Uniform
 from millimorph.errors import FileError, OutputError, PipelineError
-from millimorph.generate import Sidecar, generate_dataset, read_manifest
+from millimorph.generate import Sidecar, generate_dataset, read_manifest, sample
 from millimorph.geometry import ImageGrid
 from millimorph.images import ScalarImage
 from millimorph.io import read_image, read_labels, read_landmarks, write_image
@@ -187,6 +187,21 @@ def test_a_full_disk_stops_the_run_and_it_goes_on_later(finished, inputs, monkey
     check_committed(out)
     generate_dataset(request(inputs, out))
     assert tree(out) == tree(finished)
+
+
+def test_no_sidecar_stands_beside_files_that_it_does_not_describe(tmp_path, monkeypatch):
+    """The source changed, and the disk fills up after the first file of the new sample."""
+    inputs, out = write_cases(tmp_path, "p1"), tmp_path / "out"
+    generate_dataset(request(inputs, out))
+    write_case(inputs, "p1", (13, 11, 9))
+
+    def full(_, path):
+        raise OutputError(f"cannot write {path}") from OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(sample, "write_labels", full)
+    with pytest.raises(OutputError):
+        generate_dataset(request(inputs, out))
+    check_committed(out)
 
 
 def test_two_runs_do_not_write_to_one_folder(inputs, tmp_path):

@@ -116,6 +116,11 @@ def generate(  # noqa: PLR0913 - one parameter per option
         backend=backend,
     )
     _say(design_text(request.pipeline))
+    if not (image or label or landmarks):
+        _say(
+            f"no patterns given, so every image below {folder} is a case of its own; to keep "
+            f"images and labels together, see: millimorph inspect {folder}"
+        )
     with shown_progress() as show:
         report = generate_dataset(request, show)
     _say(report_text(report))

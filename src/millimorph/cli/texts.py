@@ -29,7 +29,7 @@ _STATES = {
 def report_text(report: DatasetReport) -> str:
     """Return the summary as text."""
     lines = [_summary(report)]
-    lines += [f"warning ({count} samples): {text}" for text, count in report.warnings.items()]
+    lines += _warning_rows(report)
     if report.failures:
         lines += ["", "left out:", *failure_rows(report.failures), ""]
     first = min(read_manifest(report.out).values(), key=lambda line: line.sample, default=None)
@@ -47,6 +47,16 @@ def report_text(report: DatasetReport) -> str:
             f"  millimorph replay {report.out / first.sidecar}",
         ]
     return "\n".join(lines)
+
+
+def _warning_rows(report: DatasetReport) -> list[str]:
+    rows = [
+        f"warning ({count} sample{'' if count == 1 else 's'}): {text}"
+        for text, count in sorted(report.warnings.items())
+    ]
+    if len(rows) > _MOST_ROWS:
+        rows[_MOST_ROWS:] = [f"… and {len(rows) - _MOST_ROWS} more warnings, in the sidecars"]
+    return rows
 
 
 def _summary(report: DatasetReport) -> str:

@@ -148,11 +148,11 @@ class _Tally:
     def add(self, outcome: Outcome) -> None:
         """Count one outcome; a failure of the whole case is counted by `end_task`."""
         match outcome:
-            case Finished(kept=kept, warnings=warnings):
+            case Finished(line=line, kept=kept, warnings=warnings):
                 self.kept += kept
                 self.made += not kept
                 self._done += 1
-                self.warnings.update(warnings)
+                self.warnings.update(text.replace(line.sample, "<sample>") for text in warnings)
             case Failure(index=index):
                 self._failures[outcome] = None
                 self._done += index is not None
