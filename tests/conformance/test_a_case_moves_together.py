@@ -163,6 +163,14 @@ def test_with_a_reference_all_share_it(case):
     oracles.check_close(np.median(np.abs(fine - thick)[both]), np.array(0.0), 1.5, "ct and mr")
 
 
+def test_a_reference_like_an_image_is_its_very_grid(case):
+    program, result, _ = augmented(case, "affine", reference=mm.Reference(like="organs"))
+    assert program.target("ct") == case.labels["organs"].grid
+    assert result.images["mr"].grid == case.labels["organs"].grid
+    with pytest.raises(mm.ImageError, match='"nothing"'):
+        augmented(case, "affine", reference=mm.Reference(like="nothing"))
+
+
 @pytest.mark.parametrize("name", PIPELINES)
 def test_both_backends_make_the_same_case(case, name):
     _, fast, _ = augmented(case, name, backend="cpu")

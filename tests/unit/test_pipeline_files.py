@@ -317,7 +317,7 @@ WRONG_YAML = [
     ),
     (
         "reference: {}\n",
-        "p.yaml:1: reference: takes exactly one of size, spacing_mm and size_x",
+        "p.yaml:1: reference: takes exactly one of size, spacing_mm, size_x and like",
     ),
     (
         "design:\n  sobl: {count: 4}\n",

@@ -385,7 +385,7 @@ def test_the_dimension_is_told_or_read_off_the_lists(pipeline, axes):
         (lambda: Pipeline(seed=-1), "seed must be a whole number from 0"),
         (lambda: Pipeline(dimension=4), "dimension must be a whole number from 2 to 3"),
         (lambda: Pipeline(schema_version=2), "schema_version"),
-        (Reference, "exactly one of size, spacing_mm and size_x"),
+        (Reference, "exactly one of size, spacing_mm, size_x and like"),
         (lambda: Reference(size=(1, 2), size_x=3), "exactly one of"),
         (lambda: Reference(size=(0, 2)), "size entry 0 must be a whole number from 1"),
         (lambda: Reference(size_x=10, alignment="lps"), "alignment must be 'image' or 'patient'"),
@@ -543,3 +543,11 @@ def test_unbounded_parameters_can_be_drawn_by_every_design():
     for design in (Random(count=4), LatinHypercube(count=4), Sobol(count=4), FullFactorial()):
         for recipe in draw(pipeline, design):
             assert all(map(math.isfinite, recipe.spatial[0].translation_mm))
+
+
+def test_a_reference_like_an_image_takes_no_other_extent():
+    """`like` names a whole grid; anything else that says where the grid lies contradicts it."""
+    assert Reference(like="ct").like == "ct"
+    for others in ({"size": (4, 4, 4)}, {"extent_mm": (9.0, 9.0, 9.0)}, {"alignment": "patient"}):
+        with pytest.raises(PipelineError, match="like"):
+            Reference(like="ct", **others)

@@ -23,6 +23,8 @@ def reference_of(recipe: Recipe, case: Case) -> ImageGrid:
     wanted = recipe.reference
     if wanted is None:
         return case.grid
+    if wanted.like is not None:
+        return case.grid_of(wanted.like)
     d = case.dimension
     return reference_grid(
         [case.grid],

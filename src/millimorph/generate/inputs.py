@@ -172,7 +172,9 @@ def _read_header(case: CaseFiles) -> CaseInput:
 
 def _with_extent(reference: Reference | None, grids: Sequence[ImageGrid]) -> Reference | None:
     """Fix the extent that a size is spread over: that of one case must not depend on the others."""
-    if reference is None or reference.extent_mm is not None or reference.spacing_mm is not None:
+    if reference is None or reference.extent_mm is not None:
+        return reference
+    if reference.spacing_mm is not None or reference.like is not None:
         return reference
     one_voxel = (1,) * grids[0].dimension
     extent = reference_grid(grids, size=one_voxel, alignment=reference.alignment).spacing_mm
