@@ -210,6 +210,13 @@ def test_show_prints_recipes_and_programs(capsys):
     assert "100x90x80" in printed
 
 
+def test_show_imagines_the_image_that_a_reference_names(tmp_path, capsys):
+    path = tmp_path / "pipeline.yaml"
+    path.write_text("reference: {like: ct}\nspatial: [{op: affine}]\n")
+    assert run_command(["show", str(path)]) == 0
+    assert "ct: float32" in capsys.readouterr().out
+
+
 def test_show_says_how_large_a_full_factorial_is(capsys):
     assert run_command(["show", "similarity-grid", "--count", "1"]) == 0
     assert "4 parameters × 3 values = 3^4 = 81 images" in capsys.readouterr().out

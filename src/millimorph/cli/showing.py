@@ -50,7 +50,9 @@ def imagined_case(
     else:
         grid = ImageGrid(_SIZES[pipeline.axes] if size is None else size, spacing_mm)
     voxels = np.zeros(grid.shape, np.float32)
-    return Case("case", {"image": ScalarImage(voxels, grid)})
+    reference = pipeline.reference
+    name = "image" if reference is None or reference.like is None else reference.like
+    return Case("case", {name: ScalarImage(voxels, grid)})
 
 
 def _recipes(pipeline: Pipeline, count: int, seed: int | None) -> Iterator[Recipe]:
