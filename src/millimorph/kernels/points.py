@@ -60,11 +60,14 @@ def lattice_cell(position, size):
 def bspline(coefficients, lattice_from_world, points):
     """Add a cubic B-spline displacement; none outside [1, size - 2] of the lattice.
 
-    `coefficients` (nz, ny, nx, 4) float64, the fourth component unused; nz = 1 in two dimensions.
+    `coefficients` (nz, ny, nx, 4) float64, the fourth component zero; nz = 1 in two dimensions. The
+    idle component makes four equal chains of sums, which compile to one chain of vectors.
     """
     nz, ny, nx, _ = coefficients.shape
+    values = coefficients.reshape(nz * ny * nx * 4)
     m = lattice_from_world
     flat = nz == 1
+    step_x, step_y, step_z = np.uintp(4), np.uintp(4 * nx), np.uintp(4 * nx * ny)
     xs, ys, zs = points[0], points[1], points[2]
     for i in range(len(xs)):
         px, py, pz = xs[i], ys[i], zs[i]
@@ -81,20 +84,32 @@ def bspline(coefficients, lattice_from_world, points):
         ax = cubic_weights(tx)
         ay = cubic_weights(ty)
         az = (1.0, 0.0, 0.0, 0.0) if flat else cubic_weights(tz)
-        dx, dy, dz = 0.0, 0.0, 0.0
+        dx, dy, dz, idle = 0.0, 0.0, 0.0, 0.0
+        plane = np.uintp(cz) * step_z + np.uintp(cy) * step_y + np.uintp(cx) * step_x
         for c in range(1 if flat else 4):
+            at = plane
             for b in range(4):
-                row = coefficients[cz + c, cy + b]
                 weight = az[c] * ay[b]
-                for a in range(4):
-                    tap = weight * ax[a]
-                    control = row[cx + a]
-                    dx += tap * control[0]
-                    dy += tap * control[1]
-                    dz += tap * control[2]
+                dx += weight * row_sum(values, at, ax)
+                dy += weight * row_sum(values, at + np.uintp(1), ax)
+                dz += weight * row_sum(values, at + np.uintp(2), ax)
+                idle += weight * row_sum(values, at + np.uintp(3), ax)
+                at += step_y
+            plane += step_z
         xs[i] = px + dx
         ys[i] = py + dy
-        zs[i] = pz + dz
+        zs[i] = pz + dz + idle
+
+
+@kernel
+def row_sum(values, at, weights):
+    """Sum four control values of one component along x."""
+    return (
+        weights[0] * values[at]
+        + weights[1] * values[at + np.uintp(4)]
+        + weights[2] * values[at + np.uintp(8)]
+        + weights[3] * values[at + np.uintp(12)]
+    )
 
 
 @kernel
