@@ -58,9 +58,12 @@ def sample_strips(
     job = strips.image or strips.labels
     assert job is not None  # noqa: S101 - as_strips saw to it
     rules = (job.taps.frame, job.taps.strides, job.taps.steps, job.slices)
-    traverse.rows(
-        _mapping(mapping), row_range, shape, rules, _image(strips.image), _labels(strips.labels)
-    )
+    if strips.image is None and isinstance(mapping, AffineRows):
+        traverse.nearest_rows(mapping.matrix, row_range, shape, rules, _labels(strips.labels))
+    else:
+        traverse.rows(
+            _mapping(mapping), row_range, shape, rules, _image(strips.image), _labels(strips.labels)
+        )
     if strips.labels is not None:
         _swap(strips.labels, slice(row_range[0] * shape[0], row_range[1] * shape[0]))
 

@@ -121,6 +121,76 @@ def affine_rows(matrix, row_range, shape, frame, strides, base, wx, wy, wz, insi
 
 
 @kernel
+def nearest_to(relative):
+    """The nearest whole number, halves upwards, of the remainder that decides it."""
+    floor = np.floor(relative)
+    return np.int32(floor) + np.int32(relative - floor >= np.float32(0.5))
+
+
+@kernel
+def place_nearest(relative, whole, size):
+    """Index of the nearest voxel, kept within the source, and whether it is inside."""
+    index = nearest_to(relative) + whole
+    inside = (index >= np.int32(0)) & (index < size)
+    return min(max(index, np.int32(0)), size - np.int32(1)), inside
+
+
+@kernel
+def affine_nearest_rows(matrix, row_range, shape, frame, strides, base, inside):
+    """As `affine_rows`, for nearest neighbours alone: `base` is the voxel itself, weights are none.
+
+    Only the first flag of `inside` is written.
+    """
+    nx, ny = shape
+    dx = np.float32(matrix[0, 0])
+    dy = np.float32(matrix[1, 0])
+    dz = np.float32(matrix[2, 0])
+    ramp = steps_along_x()
+    s0, s1, s2 = frame[0, 0], frame[1, 0], frame[2, 0]
+    qx, qy, qz, origin = strides[0], strides[1], strides[2], strides[3]
+    unsigned = strides.dtype.type
+    for row in range(row_range[0], row_range[1]):
+        k = row // ny
+        j = row - k * ny
+        x_row = matrix[0, 3] + matrix[0, 1] * j + matrix[0, 2] * k
+        y_row = matrix[1, 3] + matrix[1, 1] * j + matrix[1, 2] * k
+        z_row = matrix[2, 3] + matrix[2, 1] * j + matrix[2, 2] * k
+        for start in range(0, nx, SEGMENT):
+            x_start = x_row + matrix[0, 0] * start
+            y_start = y_row + matrix[1, 0] * start
+            z_start = z_row + matrix[2, 0] * start
+            bx, rx = split(x_start)
+            by, ry = split(y_start)
+            bz, rz = split(z_start)
+            first = (row - row_range[0]) * nx + start
+            last = first + whole_lanes(min(nx - start, SEGMENT))
+            b = base[first:last]
+            inner = inside[first:last]
+            reach = last - first - 1
+            if (
+                between(x_start, x_start + reach * matrix[0, 0], 0.0, s0)
+                and between(y_start, y_start + reach * matrix[1, 0], 0.0, s1)
+                and between(z_start, z_start + reach * matrix[2, 0], 0.0, s2)
+            ):
+                whole = origin + qx * unsigned(bx) + qy * unsigned(by) + qz * unsigned(bz)
+                for i in range(len(b)):
+                    t = ramp[i]
+                    ix = nearest_to(rx + dx * t)
+                    iy = nearest_to(ry + dy * t)
+                    iz = nearest_to(rz + dz * t)
+                    b[i] = whole + qx * unsigned(ix) + qy * unsigned(iy) + qz * unsigned(iz)
+                    inner[i] = np.uint8(1)
+                continue
+            for i in range(len(b)):
+                t = ramp[i]
+                ix, ok_x = place_nearest(rx + dx * t, bx, s0)
+                iy, ok_y = place_nearest(ry + dy * t, by, s1)
+                iz, ok_z = place_nearest(rz + dz * t, bz, s2)
+                b[i] = origin + qx * unsigned(ix) + qy * unsigned(iy) + qz * unsigned(iz)
+                inner[i] = np.uint8(ok_x & ok_y & ok_z)
+
+
+@kernel
 def steps_along_x():
     """0, 1, 2, ... as float32, enough for one segment in whole lanes."""
     ramp = np.empty(SEGMENT + LANES, np.float32)

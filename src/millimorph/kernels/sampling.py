@@ -124,6 +124,14 @@ def nearest(source, base, wx, wy, wz, inside, steps, fill, out):
 
 
 @kernel
+def pick(source, base, inside, fill, out):
+    """The voxels at known places."""
+    for i in range(len(out)):
+        voxel = source[np.uint64(base[i])]
+        out[i] = voxel if inside[i] & INSIDE else fill
+
+
+@kernel
 def label_linear(source, base, wx, wy, wz, inside, steps, fill, out):
     """The label whose trilinear weights sum highest; of equal sums the lower label."""
     one = np.float32(1.0)

@@ -7,13 +7,20 @@ the same kernels in the same order as the block-wise traversal and gives the sam
 import numpy as np
 
 from millimorph.kernels._jit import kernel
-from millimorph.kernels.coordinates import LANES, affine_rows, bspline_rows, spline_scratch
+from millimorph.kernels.coordinates import (
+    LANES,
+    affine_nearest_rows,
+    affine_rows,
+    bspline_rows,
+    spline_scratch,
+)
 from millimorph.kernels.sampling import (
     bilinear,
     fetch_ahead,
     finish_upper_border,
     linear,
     nearest,
+    pick,
     round_to_integer,
 )
 
@@ -84,3 +91,21 @@ def rows(mapping, row_range, shape, rules, image, labels):
         if with_labels:
             fetch_ahead(label_source, b, steps[1])
             nearest(label_source, b, u, v, w, within, steps, label_fill, label_out[first:last])
+
+
+@kernel
+def nearest_rows(matrix, row_range, shape, rules, labels):
+    """Nearest neighbours alone under an affine map: no weights are needed."""
+    frame, strides, _, _ = rules
+    _, source, fill, out = labels
+    nx = shape[0]
+    per_strip = max(1, STRIP_VOXELS // nx)
+    room = per_strip * nx + LANES
+    base = np.empty(room, strides.dtype)
+    inside = np.empty(room, np.uint8)
+    for start in range(row_range[0], row_range[1], per_strip):
+        stop = min(start + per_strip, row_range[1])
+        affine_nearest_rows(matrix, (start, stop), shape, frame, strides, base, inside)
+        count = (stop - start) * nx
+        fetch_ahead(source, base[:count], np.uint64(0))
+        pick(source, base[:count], inside[:count], fill, out[start * nx : stop * nx])
