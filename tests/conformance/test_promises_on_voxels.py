@@ -296,6 +296,43 @@ def test_a_declared_value_takes_the_place_of_nan(backend, interpolation, dtype):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("fill", ["minimum", "background", 3.0])
+@pytest.mark.parametrize("size", [9, 4], ids=["as it is", "smoothed"])
+def test_another_value_for_nan_of_one_image_is_heeded(backend, fill, size):
+    """Nothing that was derived with the first declared value is used for the second."""
+    grid = mm.ImageGrid((9, 8, 7))
+    voxels = np.random.default_rng(7).normal(50, 9, grid.shape).astype(np.float32)
+    voxels[2:6, 3] = np.nan
+
+    def made(image, nan):
+        pipeline = mm.Pipeline(
+            reference=mm.Reference(size=(size, size, size)),
+            spatial=(mm.Affine(rotation_deg=9.0),),
+            images=mm.ImageSampling(fill=fill, nan=nan),
+        )
+        case = mm.Case(id="p", images={"ct": image})
+        return mm.augment(case, pipeline, backend=backend).images["ct"].array
+
+    kept = mm.ScalarImage(voxels, grid)
+    first = made(kept, -30.0)
+    second = made(kept, 70.0)
+    np.testing.assert_array_equal(second, made(mm.ScalarImage(voxels, grid), 70.0))
+    assert not np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("fill", ["minimum", "background", 0.0])
+def test_infinity_is_an_error_although_a_value_for_nan_is_declared(backend, fill):
+    voxels = np.zeros((2, 4, 5, 6))
+    voxels[1, 1, 2, 3] = -np.inf
+    image = mm.ScalarImage(voxels, mm.ImageGrid((6, 5, 4)))
+    pipeline = mm.Pipeline(images=mm.ImageSampling(fill=fill, nan=0.0))
+    case = mm.Case(id="p", images={"ct": image})
+    with pytest.raises(mm.ImageError, match=r'"ct" has 1 .*\(3, 2, 1\) of channel 1'):
+        mm.augment(case, pipeline, backend=backend)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_what_a_source_is_remembered_by_does_not_leak(backend):
     """One image asked for with many options gives what a fresh image gives."""
     grid = mm.ImageGrid((24, 22, 20))

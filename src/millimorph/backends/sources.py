@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from millimorph.images import LabelMap, ScalarImage, background_value
+from millimorph.images import LabelMap, ScalarImage, background_value, check_finite
 from millimorph.kernels.elementary import exp
 from millimorph.program import NormalNoise, Sampled
 
@@ -48,19 +48,21 @@ def channels(source: Source) -> Array:
 
 
 def clean(source: Source, sample: Sampled) -> Array:
-    """The voxels (c, z, y, x) without NaN: replaced by the declared value, or an error."""
+    """The voxels (c, z, y, x), all finite: NaN replaced by the declared value, or an error."""
     voxels = channels(source)
     if isinstance(source, LabelMap) or voxels.dtype.kind != "f":
         return voxels
     if sample.nan is None:
         remember(source, ("finite",), lambda: source.check_finite(sample.name))
         return voxels
-    replacement = sample.nan
-    return remember(
-        source,
-        ("nan", replacement),
-        lambda: np.where(np.isnan(voxels), voxels.dtype.type(replacement), voxels),
-    )
+    replacement = voxels.dtype.type(sample.nan)
+
+    def make() -> Array:
+        mended = np.where(np.isnan(voxels), replacement, voxels)
+        check_finite(mended.reshape(source.array.shape), source.grid, sample.name)
+        return mended
+
+    return remember(source, ("nan", sample.nan), make)
 
 
 def before_swaps(label: int, swaps: tuple[tuple[int, int], ...]) -> int:
@@ -79,10 +81,10 @@ def fill_number(source: Source, sample: Sampled) -> float:
             return 0.0
         case "background":
             return remember(
-                source, ("background",), lambda: background_value(clean(source, sample))
+                source, ("background", sample.nan), lambda: background_value(clean(source, sample))
             )
         case "minimum":
-            return remember(source, ("minimum",), lambda: float(np.min(clean(source, sample))))
+            return value_range(source, sample)[0]
         case number:
             return float(number)
 
@@ -140,7 +142,7 @@ def smoothed(source: Source, sample: Sampled) -> Array:
                     channel[...] = _convolved(channel, gaussian_taps(sd_mm / spacing), axis)
         return voxels
 
-    return remember(source, ("smooth", deviations), make)
+    return remember(source, ("smooth", deviations, sample.nan), make)
 
 
 def _convolved(
