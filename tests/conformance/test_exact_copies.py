@@ -93,6 +93,21 @@ def test_a_pad_is_a_copy_and_exactly_the_fill(backend, grid, fill, mode):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("shift", [(9, 0, 0), (-9, 2, 0), (0, 7, 0), (0, -3, -5), (-8, 8, 8)])
+def test_the_edge_goes_on_where_nothing_of_the_source_is_left(backend, shift):
+    """Each index is moved into the source by itself, however far outside the target lies."""
+    grid = mm.ImageGrid((7, 6, 5))
+    image = mm.ScalarImage(rough(grid), grid)
+    onto = grid.cropped(shift, (4, 3, 2))
+    result = mm.resample(image, onto, fill="edge", backend=backend)
+    x, y, z = (
+        np.clip(np.arange(count) + first, 0, size - 1)
+        for count, first, size in zip(onto.size, shift, grid.size, strict=True)
+    )
+    np.testing.assert_array_equal(result.array, image.array[np.ix_(z, y, x)])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_axes_in_another_order_are_a_copy(backend):
     """The same box of the patient on a grid whose x runs along the source's z."""
     source = mm.ImageGrid((7, 6, 5), (1.5, 1.5, 1.5), (3, -4, 5))

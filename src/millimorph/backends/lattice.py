@@ -21,10 +21,12 @@ def copied(stage: Resample, sample: Sampled, sources: Mapping[str, Source]) -> A
     move = _as_lattice(stage)
     order = [0, *(1 + d - 1 - _source_axis(move, d - 1 - axis) for axis in range(d))]
     turned = np.transpose(spatial, order)
-    windows = [_window(stage, move, d - 1 - axis) for axis in range(d)]
-    inner = turned[(slice(None), *(taken for taken, _, _ in windows))]
-    pads = [(before, after) for _, before, after in windows]
-    out = _padded(inner, pads, sample, source)
+    if sample.fill == "edge":
+        out = turned[np.ix_(range(len(turned)), *_clamped_indices(stage, move))]
+    else:
+        windows = [_window(stage, move, d - 1 - axis) for axis in range(d)]
+        inner = turned[(slice(None), *(taken for taken, _, _ in windows))]
+        out = _filled_around(inner, windows, typed_fill(fill_number(source, sample), inner.dtype))
     for one, other in swaps_within(sample.swaps, out.dtype):
         out = _swapped(out, one, other)
     return out.reshape(len(voxels), -1)
@@ -37,6 +39,17 @@ def _as_lattice(stage: Resample) -> LatticeCopy:
 
 def _source_axis(move: LatticeCopy, target_axis: int) -> int:
     return move.axes.index(target_axis)
+
+
+def _clamped_indices(stage: Resample, move: LatticeCopy) -> list[npt.NDArray[np.int64]]:
+    """The source indices along each target axis, z first, moved to the nearest voxel."""
+    found = []
+    for target_axis in reversed(range(stage.target.dimension)):
+        k = _source_axis(move, target_axis)
+        steps = np.arange(stage.target.size[target_axis])
+        index = move.offsets[k] + move.signs[k] * steps
+        found.append(np.clip(index, 0, stage.source.size[k] - 1))
+    return found
 
 
 def _window(stage: Resample, move: LatticeCopy, target_axis: int) -> tuple[slice, int, int]:
@@ -57,16 +70,14 @@ def _window(stage: Resample, move: LatticeCopy, target_axis: int) -> tuple[slice
     return slice(start, None if end < 0 else end, sign), before, after
 
 
-def _padded(inner: Array, pads: list[tuple[int, int]], sample: Sampled, source: Source) -> Array:
+def _filled_around(inner: Array, windows: list[tuple[slice, int, int]], fill: Any) -> Array:
     """`inner` with the fill around it, always a new contiguous array."""
-    if sample.fill == "edge" and inner.size:
-        return np.pad(inner, [(0, 0), *pads], mode="edge")
     shape = [len(inner)]
     where: list[slice] = [slice(None)]
-    for length, (before, after) in zip(inner.shape[1:], pads, strict=True):
+    for length, (_, before, after) in zip(inner.shape[1:], windows, strict=True):
         shape.append(length + before + after)
         where.append(slice(before, before + length))
-    out = np.full(shape, typed_fill(fill_number(source, sample), inner.dtype), inner.dtype)
+    out = np.full(shape, fill, inner.dtype)
     out[tuple(where)] = inner
     return out
 
