@@ -6,13 +6,12 @@ block size nor thread count changes a bit.
 """
 
 import os
-import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from threading import Timer
 
 import numpy as np
 
+from millimorph.backends.announce import tell_of_compiling
 from millimorph.backends.blocks import BLOCK_VOXELS, apply_pointwise, sample_rows, store
 from millimorph.backends.index_map import index_map
 from millimorph.backends.jobs import Array, Job, make_job
@@ -22,26 +21,20 @@ from millimorph.backends.strips import as_strips, sample_strips
 from millimorph.program import Resample, Sampled
 
 CHUNKS_PER_THREAD = 4
-MESSAGE_AFTER_S = 1.5
-_ready = False
 
 
 def run_resample(
     stage: Resample, sources: Mapping[str, Source], threads: int | None = None
 ) -> dict[str, Source]:
     """Resample every array of a stage; `threads` None uses the CPUs this process may run on."""
+    tell_of_compiling()
     if stage.copy is not None:
         return {
             sample.name: _finished(sources[sample.name], _copied(stage, sample, sources), stage)
             for sample in stage.samples
         }
     jobs = [make_job(sample, sources[sample.name], stage) for sample in stage.samples]
-    message = None if _ready else _announce()
-    try:
-        _traverse(stage, jobs, threads or available_cpus())
-    finally:
-        if message is not None:
-            message.cancel()
+    _traverse(stage, jobs, threads or available_cpus())
     return {job.sample.name: _finished(job.source, job.out, stage) for job in jobs}
 
 
@@ -50,12 +43,12 @@ def _copied(stage: Resample, sample: Sampled, sources: Mapping[str, Source]) -> 
     out = copied(stage, sample, sources)
     if not sample.pointwise:
         return out
-    job = make_job(sample, sources[sample.name], stage)
+    source = sources[sample.name]
     for number, channel in enumerate(out):
         for first in range(0, len(channel), BLOCK_VOXELS):
             part = channel[first : first + BLOCK_VOXELS]
             values = part.astype(np.float32)
-            apply_pointwise(job, values, number * len(channel) + first)
+            apply_pointwise(sample, source, values, number * len(channel) + first)
             store(values, part)
     return out
 
@@ -65,15 +58,6 @@ def available_cpus() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _announce() -> Timer:
-    """Say, should the first run of a process take long, that kernels are being compiled."""
-    text = "millimorph: compiling its kernels; this happens once per machine and takes seconds"
-    timer = Timer(MESSAGE_AFTER_S, lambda: print(text, file=sys.stderr, flush=True))  # noqa: T201 - a message for people
-    timer.daemon = True
-    timer.start()
-    return timer
 
 
 def _traverse(stage: Resample, jobs: list[Job], threads: int) -> None:
@@ -97,8 +81,6 @@ def _traverse(stage: Resample, jobs: list[Job], threads: int) -> None:
         chunks = [(start, min(start + per_chunk, rows)) for start in range(0, rows, per_chunk)]
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(sample, chunks))
-    global _ready  # noqa: PLW0603 - the compile message is wanted once per process
-    _ready = True
 
 
 def _finished(source: Source, out: Array, stage: Resample) -> Source:
