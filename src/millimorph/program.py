@@ -7,6 +7,8 @@ memory is passed over, and how many bytes that moves.
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
+import numpy as np
+
 from millimorph.errors import CompileError
 from millimorph.geometry import ImageGrid
 from millimorph.kernels.philox import StreamKey
@@ -15,6 +17,8 @@ from millimorph.transforms import CompositeTransform, Transform
 
 Interpolation = Literal["nearest", "linear", "cubic", "label_linear"]
 Fill = float | Literal["background", "minimum", "edge"]
+
+FLOAT32_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,8 @@ class Program:
                 stage_passes, moved = _cost(stage)
                 passes += stage_passes
                 total += moved
-        lines.append(f"{passes} passes over memory, {_megabytes(total)} read and written")
+        noun = "pass" if passes == 1 else "passes"
+        lines.append(f"{passes} {noun} over memory, {_megabytes(total)} read and written")
         return "\n".join(lines)
 
 
@@ -143,19 +148,27 @@ def _megabytes(count: int) -> str:
 
 
 def _cost(stage: Resample) -> tuple[int, int]:
-    """Passes over memory and bytes read and written, smoothing of a source included."""
+    """Passes over memory and the most bytes they read and write: the whole source, if need be."""
     passes, moved = 1, 0
+    source, target = stage.source.voxel_count, stage.target.voxel_count
     for sample in stage.samples:
-        item = int(sample.dtype.lstrip("uintfloa") or 8) // 8
-        moved += sample.channels * item * (stage.source.voxel_count + stage.target.voxel_count)
-        if sample.smoothing_mm is not None:
-            axes = sum(sd > 0 for sd in sample.smoothing_mm)
-            passes += axes
-            moved += axes * 2 * 4 * sample.channels * stage.source.voxel_count
-        if sample.interpolation == "cubic":
-            passes += stage.source.dimension
-            moved += stage.source.dimension * 2 * 4 * sample.channels * stage.source.voxel_count
+        item = np.dtype(sample.dtype).itemsize
+        moved += sample.channels * item * (source + target)
+        filtered = _filtered_axes(sample, stage)
+        passes += filtered
+        moved += filtered * 2 * FLOAT32_BYTES * sample.channels * source
+        if stage.copy is not None and sample.pointwise:
+            passes += 1
+            moved += 2 * item * sample.channels * target
     return passes, moved
+
+
+def _filtered_axes(sample: Sampled, stage: Resample) -> int:
+    """How many times the source is passed over before it is sampled: smoothing, then the spline."""
+    if stage.copy is not None:
+        return 0
+    smoothed = sum(sd > 0 for sd in sample.smoothing_mm or ())
+    return smoothed + (stage.source.dimension if sample.interpolation == "cubic" else 0)
 
 
 def _text(stage: Stage) -> list[str]:
@@ -190,9 +203,8 @@ def _sample_text(sample: Sampled, *, copied: bool) -> str:
             ", smoothed first by " + " x ".join(f"{sd:.3g}" for sd in sample.smoothing_mm) + " mm"
         )
     if sample.pointwise:
-        text += ", then in the same pass " + ", ".join(
-            _pointwise_text(op) for op in sample.pointwise
-        )
+        text += ", then " if copied else ", then in the same pass "
+        text += ", ".join(_pointwise_text(op) for op in sample.pointwise)
     if sample.swaps:
         text += ", labels swapped " + ", ".join(f"{a}<->{b}" for a, b in sample.swaps)
     return text

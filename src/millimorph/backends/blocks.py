@@ -23,8 +23,8 @@ from millimorph.backends.index_map import (
 )
 from millimorph.backends.jobs import Array, Job, Taps
 from millimorph.backends.lattice import swaps_within, typed_fill
-from millimorph.backends.sources import noise_deviation, value_range
-from millimorph.program import NormalNoise, PowerCurve
+from millimorph.backends.sources import Source, noise_deviation, value_range
+from millimorph.program import NormalNoise, PowerCurve, Sampled
 
 BLOCK_VOXELS = 16384
 WIDE_BYTES = 4
@@ -184,26 +184,26 @@ def _sample(job: Job, block: Block, first: int) -> None:
         else:
             values = out if out.dtype == np.float32 else block.values
             _interpolate(job, flat, block, values)
-            apply_pointwise(job, values, number * job.out.shape[1] + first)
+            apply_pointwise(job.sample, job.source, values, number * job.out.shape[1] + first)
             store(values, out)
             if job.fill_is_rounded and not job.sample.pointwise:
                 sampling.fill_outside(block.inside, typed_fill(job.fill, out.dtype), out)
 
 
-def apply_pointwise(job: Job, values: Array, first: int) -> None:
-    """Apply the pointwise ops of a job to voxels from linear index `first` (over channels) on."""
+def apply_pointwise(sample: Sampled, source: Source, values: Array, first: int) -> None:
+    """Apply a sample's pointwise ops to voxels from linear index `first` (over channels) on."""
     from millimorph.kernels import pointwise
 
-    for op in job.sample.pointwise:
+    for op in sample.pointwise:
         match op:
             case PowerCurve():
-                low, high = value_range(job.source, job.sample)
+                low, high = value_range(source, sample)
                 if high > low:
                     pointwise.gamma(
                         values, np.float32(low), np.float32(high), np.float32(op.exponent)
                     )
             case NormalNoise():
-                deviation = np.float32(noise_deviation(op, job.source, job.sample))
+                deviation = np.float32(noise_deviation(op, source, sample))
                 key, high_words = np.array(op.stream, np.uint32)
                 pointwise.gaussian_noise(values, np.uint64(first), deviation, key, high_words)
             case _:

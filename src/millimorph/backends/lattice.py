@@ -22,7 +22,7 @@ def copied(stage: Resample, sample: Sampled, sources: Mapping[str, Source]) -> A
     order = [0, *(1 + d - 1 - _source_axis(move, d - 1 - axis) for axis in range(d))]
     turned = np.transpose(spatial, order)
     if sample.fill == "edge":
-        out = turned[np.ix_(range(len(turned)), *_clamped_indices(stage, move))]
+        out = turned[np.ix_(np.arange(len(turned)), *_clamped_indices(stage, move))]
     else:
         windows = [_window(stage, move, d - 1 - axis) for axis in range(d)]
         inner = turned[(slice(None), *(taken for taken, _, _ in windows))]
