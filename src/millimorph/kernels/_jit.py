@@ -5,7 +5,10 @@ Packing of neighbouring scalar operations into vectors (SLP) is off in Numba by 
 no result and makes the eight-neighbour interpolation about a third faster.
 """
 
+import hashlib
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -13,13 +16,41 @@ from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from platformdirs import user_cache_dir
 
 numba.config.SLP_VECTORIZE = 1  # type: ignore[attr-defined] # set by the module itself
 
 
+def _cache_folder() -> str:
+    """Where compiled kernels are kept: a folder of their own for each version of the sources.
+
+    Numba looks only at the file of a kernel to see whether it changed, not at the kernels it calls.
+    NUMBA_CACHE_DIR is respected. Where the folder cannot be written nothing is kept: a place that
+    others can write to would be no safe place for code.
+    """
+    sources = hashlib.blake2b(digest_size=8)
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        sources.update(file.read_bytes())
+    given = numba.config.CACHE_DIR  # type: ignore[attr-defined] # set by the module itself
+    folder = Path(given or user_cache_dir("millimorph")) / sources.hexdigest()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return ""
+    return str(folder) if os.access(folder, os.W_OK) else ""
+
+
+_FOLDER = _cache_folder()
+
+
 def kernel(function: Callable[..., object]) -> Any:
     """Compile `function` on its first call for the types it meets."""
-    return njit(nogil=True, cache=True, error_model="numpy")(function)
+    outside = numba.config.CACHE_DIR  # type: ignore[attr-defined] # set by the module itself
+    numba.config.CACHE_DIR = _FOLDER or outside  # type: ignore[attr-defined] # same
+    try:
+        return njit(nogil=True, cache=bool(_FOLDER), error_model="numpy")(function)
+    finally:
+        numba.config.CACHE_DIR = outside  # type: ignore[attr-defined] # same
 
 
 @intrinsic
