@@ -45,8 +45,9 @@ class Sampled:
     """One array of the case and how it is read.
 
     `smoothing_mm` is the standard deviation, per source axis, of the Gaussian that precedes
-    downsampling; `swaps` are pairs of labels that change places; `nan` replaces NaN (None: error);
-    `pointwise` ops are applied in order to each block of voxels before it leaves the cache.
+    downsampling; `swaps` are pairs of labels that change places; `lost_swaps` are pairs of which
+    the type holds only the first, an error where that label occurs; `nan` replaces NaN (None:
+    error); `pointwise` ops are applied in order to each block of voxels before it leaves the cache.
     """
 
     role: Literal["images", "labels"]
@@ -57,6 +58,7 @@ class Sampled:
     channels: int = 1
     smoothing_mm: tuple[float, ...] | None = None
     swaps: tuple[tuple[int, int], ...] = ()
+    lost_swaps: tuple[tuple[int, int], ...] = ()
     nan: float | None = None
     pointwise: tuple[Pointwise, ...] = ()
 
@@ -87,7 +89,10 @@ class Resample:
 
 @dataclass(frozen=True)
 class MovePoints:
-    """Push landmarks and boxes with the inverse of the map, then rename the mirrored ones."""
+    """Push landmarks and boxes with the inverse of the map, then rename the mirrored ones.
+
+    `landmarks` and `boxes` are the roles; `renames` are pairs of names within them.
+    """
 
     landmarks: tuple[str, ...]
     boxes: tuple[str, ...]

@@ -10,7 +10,7 @@ import numpy as np
 from millimorph import compiler
 from millimorph.compiler.stages import smoothing_mm
 from millimorph.designs import Random
-from millimorph.errors import CompileError, MillimorphError
+from millimorph.errors import CompileError, LabelError, MillimorphError
 from millimorph.geometry import ImageGrid
 from millimorph.images import Boxes, Case, LabelMap, Landmarks, ScalarImage
 from millimorph.ops import RadialDistortion
@@ -49,9 +49,11 @@ def run(
             the same for any number.
 
     Raises:
-        CompileError: the case has not the arrays, grids or types the program was compiled for.
-        ImageError: NaN or infinite voxels in an image without a policy for them.
+        CompileError: the case has not the parts, grids or types the program was compiled for.
+        ImageError: infinite voxels, or NaN in an image without a declared value for it.
+        LabelError: a flip swaps a label of the case with one that its type cannot hold.
     """
+    _check_names(program, case)
     arrays: dict[str, Source] = {**case.images, **case.labels}
     made: dict[str, Source] = {}
     landmarks: dict[str, Landmarks] = {}
@@ -95,8 +97,8 @@ def resample(  # noqa: PLR0913 - the options of a resample, each with its defaul
         source_from_target: maps target points to source points in mm; None is the identity.
         interpolation: "linear" (default), "cubic" or "nearest" for images; "nearest" (default) or
             "label_linear" for labels.
-        fill: what lies outside the source: a number, "background" (default for images), "minimum"
-            or "edge"; 0 by default for labels.
+        fill: what lies outside the source: for images a number, "background" (the default),
+            "minimum" or "edge"; for labels a label that their type holds, 0 by default.
         antialias: smooth an image first along axes on which the target is coarser.
         backend: "cpu" or "reference".
         threads: as in `run`.
@@ -105,7 +107,8 @@ def resample(  # noqa: PLR0913 - the options of a resample, each with its defaul
     nearest exact off ties. A map that only permutes, mirrors and shifts whole voxels copies.
 
     Raises:
-        CompileError: dimensions disagree, or an interpolation that the kind of array does not have.
+        CompileError: dimensions disagree, or an interpolation or a fill that the kind of array does
+            not have.
         ImageError: NaN or infinite voxels.
     """
     pull = _as_map(source_from_target, onto.dimension)
@@ -171,32 +174,60 @@ def _run_resample(
     raise MillimorphError(f'there is no backend "{backend}"; use "cpu" or "reference"')
 
 
+def _check_names(program: Program, case: Case) -> None:
+    """Whether the program makes each part of the case, under its role, and no other."""
+    wanted: set[tuple[str, str]] = set()
+    for stage in program.stages:
+        match stage:
+            case Resample():
+                wanted |= {(sample.role, sample.name) for sample in stage.samples}
+            case MovePoints():
+                wanted |= {("landmarks", name) for name in stage.landmarks}
+                wanted |= {("boxes", name) for name in stage.boxes}
+            case _:
+                assert_never(stage)
+    roles = ("images", "labels", "landmarks", "boxes")
+    present = {(role, name) for role in roles for name in getattr(case, role)}
+    if wanted != present:
+        differing = ", ".join(f'{role} "{name}"' for role, name in sorted(wanted ^ present))
+        raise CompileError(
+            f'the program and case "{case.id}" differ in {differing}; compile it for this case'
+        )
+
+
 def _check_fits(stage: Resample, arrays: Mapping[str, Source]) -> None:
     for sample in stage.samples:
-        array = arrays.get(sample.name)
-        if array is None:
-            raise CompileError(f'the program samples "{sample.name}", which the case has not')
+        array = arrays[sample.name]
         present = (array.grid, str(array.dtype), array.channels)
         if present != (stage.source, sample.dtype, sample.channels):
             raise CompileError(
                 f'"{sample.name}" is {array!r}, the program was compiled for {sample.dtype} on '
                 f"{stage.source.describe()}; compile it again for this case"
             )
+        for label, partner in sample.lost_swaps:
+            if (array.array == array.dtype.type(label)).any():
+                raise LabelError(
+                    f'label {label} of "{sample.name}" changes places with {partner}, which '
+                    f"{sample.dtype} cannot hold; convert the label map to a wider type first"
+                )
 
 
 def _moved(points: Landmarks, stage: MovePoints) -> Landmarks:
     """Landmarks pushed to where the anatomy went, mirrored names exchanged."""
     moved = stage.source_from_target.inverse_points(points.points_mm)
-    names = points.names
+    return replace(points, points_mm=moved, names=_renamed(points.names, stage))
+
+
+def _renamed(names: tuple[str, ...], stage: MovePoints) -> tuple[str, ...]:
     for one, other in stage.renames:
         swap = {one: other, other: one}
         names = tuple(swap.get(name, name) for name in names)
-    return replace(points, points_mm=moved, names=names)
+    return names
 
 
 def _moved_boxes(boxes: Boxes, stage: MovePoints) -> Boxes:
-    """The boxes around the pushed boxes, widened by what may bulge between points."""
-    if not len(boxes.lower_mm):
+    """The boxes around the pushed boxes, widened by what may bulge between points, renamed."""
+    if not len(boxes):
         return boxes
     exact = isinstance(stage.source_from_target, AffineTransform)
     steps = 1 if exact else BOX_STEPS
@@ -209,7 +240,8 @@ def _moved_boxes(boxes: Boxes, stage: MovePoints) -> Boxes:
         )
         lower.append(moved.min(axis=0) - margin)
         upper.append(moved.max(axis=0) + margin)
-    return replace(boxes, lower_mm=np.array(lower), upper_mm=np.array(upper))
+    names = _renamed(boxes.names, stage)
+    return replace(boxes, lower_mm=np.array(lower), upper_mm=np.array(upper), names=names)
 
 
 def _surface(low: np.ndarray, high: np.ndarray, steps: int) -> np.ndarray:

@@ -206,6 +206,37 @@ def test_two_motions_that_do_not_commute_act_in_the_listed_order():
         np.testing.assert_allclose(grid.points_mm([brightest]), [expected], atol=1e-9)
 
 
+def test_mirrored_names_change_places_in_landmarks_and_boxes():
+    """What lay on the left is drawn on the right, and must be called so."""
+    points = np.array([(-8.0, 1.0, 2.0), (9.0, 1.0, 2.0)])
+    names = ("left kidney", "right kidney")
+    case = mm.Case(
+        id="p",
+        images={"ct": painted(mm.ImageGrid((9, 8, 7), (3.0, 3.0, 3.0), (-12, -9, -9)))},
+        landmarks={"points": mm.Landmarks(points, names)},
+        boxes={"found": mm.Boxes(points - 2.0, points + 2.0, names)},
+    )
+    flip = mm.Flip(axis="left-right", label_pairs=(("left kidney", "right kidney"),))
+    result = mm.augment(case, mm.Pipeline(spatial=(flip,)))
+    mirrored = points * (-1.0, 1.0, 1.0)
+    np.testing.assert_allclose(result.landmarks["points"].points_mm, mirrored, atol=1e-9)
+    np.testing.assert_allclose(result.boxes["found"].lower_mm, mirrored - 2.0, atol=1e-9)
+    assert result.landmarks["points"].names == names[::-1]
+    assert result.boxes["found"].names == names[::-1]
+
+
+@pytest.mark.parametrize("role", ["landmarks", "boxes"])
+def test_a_left_right_flip_asks_which_names_change_places(role):
+    point = np.zeros((1, 3))
+    named = {
+        "landmarks": {"found": mm.Landmarks(point, ("left eye",))},
+        "boxes": {"found": mm.Boxes(point, point, ("left eye",))},
+    }
+    case = mm.Case(id="p", images={"ct": painted(mm.ImageGrid((4, 4, 4)))}, **{role: named[role]})
+    with pytest.raises(mm.CompileError, match=r"found.* label_pairs"):
+        mm.augment(case, mm.Pipeline(spatial=(mm.Flip(axis="left-right"),)))
+
+
 def two_label_maps():
     """A narrow and a wide label map on one grid: 0, 2, 3 and 0, 529, 530 from left to right."""
     grid = mm.ImageGrid((9, 4, 3), (2.0, 2.0, 2.0))

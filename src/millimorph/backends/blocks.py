@@ -22,7 +22,7 @@ from millimorph.backends.index_map import (
     SplineStep,
 )
 from millimorph.backends.jobs import Array, Job, Taps
-from millimorph.backends.lattice import swaps_within, typed_fill
+from millimorph.backends.lattice import typed_fill
 from millimorph.backends.sources import Source, noise_deviation, value_range
 from millimorph.program import NormalNoise, PowerCurve, Sampled
 
@@ -233,7 +233,7 @@ def _sample_voxels(job: Job, flat: Array, block: Block, out: Array) -> None:
     fill = typed_fill(job.fill, out.dtype)
     pick: Any = sampling.nearest if job.sample.interpolation == "nearest" else sampling.label_linear
     pick(flat, block.base, block.wx, block.wy, block.wz, block.inside, job.taps.steps, fill, out)
-    for one, other in swaps_within(job.sample.swaps, out.dtype):
+    for one, other in job.sample.swaps:
         sampling.swap_values(out, out.dtype.type(one), out.dtype.type(other))
 
 

@@ -27,7 +27,7 @@ def copied(stage: Resample, sample: Sampled, sources: Mapping[str, Source]) -> A
         windows = [_window(stage, move, d - 1 - axis) for axis in range(d)]
         inner = turned[(slice(None), *(taken for taken, _, _ in windows))]
         out = _filled_around(inner, windows, typed_fill(fill_number(source, sample), inner.dtype))
-    for one, other in swaps_within(sample.swaps, out.dtype):
+    for one, other in sample.swaps:
         out = _swapped(out, one, other)
     return out.reshape(len(voxels), -1)
 
@@ -88,16 +88,6 @@ def typed_fill(fill: float, dtype: np.dtype[Any]) -> Any:
         return dtype.type(fill)
     limits = np.iinfo(dtype)
     return dtype.type(min(max(round(fill), limits.min), limits.max))
-
-
-def swaps_within(
-    swaps: tuple[tuple[int, int], ...], dtype: np.dtype[Any]
-) -> tuple[tuple[int, int], ...]:
-    """The pairs that a type can hold; others cannot occur in its label maps."""
-    if not swaps:
-        return ()
-    limits = np.iinfo(dtype)
-    return tuple(pair for pair in swaps if limits.min <= min(pair) and max(pair) <= limits.max)
 
 
 def _swapped(labels: Array, one: int, other: int) -> Array:

@@ -16,7 +16,6 @@ from scipy import ndimage
 from millimorph.backends import _reference_pointwise as pointwise
 from millimorph.backends import _reference_sampling as sampling
 from millimorph.backends._reference_sampling import AnyArray, Floats
-from millimorph.errors import LabelError
 from millimorph.geometry import ImageGrid
 from millimorph.images import LabelMap, ScalarImage, background_value, check_finite
 from millimorph.program import Fill, LatticeCopy, Resample, Sampled
@@ -173,22 +172,8 @@ def _as_type(values: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
 
 
 def _swapped(labels: AnyArray, swaps: tuple[tuple[int, int], ...]) -> AnyArray:
-    """Exchange the two labels of each pair; a pair may name labels that this type cannot hold."""
-    result = labels.copy()
+    """Exchange the two labels of each pair, pair after pair."""
     for one, other in swaps:
-        for old, new in ((one, other), (other, one)):
-            places = labels == old
-            if places.any():
-                result[places] = _as_label(new, old, labels.dtype)
-        labels = result.copy()
-    return result
-
-
-def _as_label(new: int, old: int, dtype: np.dtype[Any]) -> Any:
-    limits = np.iinfo(dtype)
-    if not limits.min <= new <= limits.max:
-        raise LabelError(
-            f"label {old} changes places with {new}, which {dtype} cannot hold; convert the label "
-            "map to a wider type first"
-        )
-    return dtype.type(new)
+        first, second = labels.dtype.type(one), labels.dtype.type(other)
+        labels = np.where(labels == first, second, np.where(labels == second, first, labels))
+    return labels

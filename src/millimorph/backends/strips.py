@@ -11,7 +11,7 @@ import numpy as np
 from millimorph.backends.blocks import WIDE_BYTES
 from millimorph.backends.index_map import AffineRows, IndexMap, PointSteps, SplineRows
 from millimorph.backends.jobs import Job
-from millimorph.backends.lattice import swaps_within, typed_fill
+from millimorph.backends.lattice import typed_fill
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _swap(job: Job, where: slice) -> None:
     from millimorph.kernels import sampling
 
     out = job.out[0, where]
-    for one, other in swaps_within(job.sample.swaps, out.dtype):
+    for one, other in job.sample.swaps:
         sampling.swap_values(out, out.dtype.type(one), out.dtype.type(other))
 
 

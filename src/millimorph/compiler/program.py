@@ -11,7 +11,7 @@ from millimorph.compiler.targets import reference_of, target_of
 from millimorph.compiler.world import World, number
 from millimorph.errors import CompileError
 from millimorph.geometry import ImageGrid
-from millimorph.images import Case, LabelMap, ScalarImage
+from millimorph.images import Boxes, Case, LabelMap, Landmarks, ScalarImage
 from millimorph.ops import Flip, Gamma, GaussianNoise, IntensityOp, SpatialOp
 from millimorph.program import (
     MovePoints,
@@ -24,6 +24,8 @@ from millimorph.program import (
 )
 from millimorph.recipe import ImageSampling, LabelSampling, Recipe
 from millimorph.transforms import Transform
+
+Swaps = tuple[tuple[int, int], ...]
 
 
 def compile_recipe(recipe: Recipe, case: Case) -> Program:
@@ -70,15 +72,23 @@ def _sampled(
     array: ScalarImage | LabelMap,
     world: World,
     target: ImageGrid,
-    swaps: tuple[tuple[int, int], ...],
+    swaps: Swaps,
 ) -> Sampled:
     kind = str(array.dtype)
     if isinstance(array, LabelMap):
         rules = world.recipe.sampling.get(name, world.recipe.labels)
         if not isinstance(rules, LabelSampling):
             raise CompileError(f'sampling of "{name}" is for an image, but "{name}" is a label map')
+        held, lost = _held_swaps(swaps, array)
         return Sampled(
-            "labels", name, rules.interpolation, rules.fill, kind, array.channels, swaps=swaps
+            "labels",
+            name,
+            rules.interpolation,
+            rules.fill,
+            kind,
+            array.channels,
+            swaps=held,
+            lost_swaps=lost,
         )
     options = world.recipe.sampling.get(name, world.recipe.images)
     if not isinstance(options, ImageSampling):
@@ -97,6 +107,22 @@ def _sampled(
     )
 
 
+def _held_swaps(swaps: Swaps, labels: LabelMap) -> tuple[Swaps, Swaps]:
+    """The pairs that a label map's type can hold, and (label, partner) where it holds only one.
+
+    Pairs are declared once for a case; those of which a type holds neither are of other maps.
+    """
+    limits = np.iinfo(labels.dtype)
+    held, lost = [], []
+    for pair in swaps:
+        one, other = (limits.min <= label <= limits.max for label in pair)
+        if one and other:
+            held.append(pair)
+        elif one or other:
+            lost.append(pair if one else pair[::-1])
+    return tuple(held), tuple(lost)
+
+
 def _pointwise(op: IntensityOp, recipe: Recipe, name: str) -> Pointwise:
     """An intensity op on one image; images of a case get noise of their own."""
     match op:
@@ -112,8 +138,8 @@ def _pointwise(op: IntensityOp, recipe: Recipe, name: str) -> Pointwise:
 
 def _pairs_to_swap(
     world: World,
-) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[str, str], ...]]:
-    """Label pairs and landmark names that the left/right flips of a recipe exchange."""
+) -> tuple[Swaps, tuple[tuple[str, str], ...]]:
+    """Pairs of labels, and of names of points, that the left/right flips of a recipe exchange."""
     labels: list[tuple[int, int]] = []
     names: list[tuple[str, str]] = []
     for op in world.recipe.spatial:
@@ -134,12 +160,13 @@ def _is_left_right(op: Flip, world: World) -> bool:
 def _declared(op: Flip, case: Case) -> tuple[tuple[int, int] | tuple[str, str], ...]:
     if op.label_pairs is not None:
         return op.label_pairs
-    named = [name for name, points in case.landmarks.items() if points.names]
+    everything: Mapping[str, Landmarks | Boxes] = {**case.landmarks, **case.boxes}
+    named = [name for name, points in everything.items() if points.names]
     asking = [*case.labels, *named]
     if not asking:
         return ()
     raise CompileError(
         f'{op.id} mirrors left and right in case "{case.id}", which has {", ".join(asking)}, but '
-        "declares no label_pairs; list the labels and landmark names that change places, such as "
-        '[[2, 3], ["left eye", "right eye"]], or [] if there are none'
+        "declares no label_pairs; list the labels and the names of landmarks and boxes that change "
+        'places, such as [[2, 3], ["left eye", "right eye"]], or [] if there are none'
     )

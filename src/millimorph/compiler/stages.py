@@ -9,6 +9,7 @@ from millimorph.errors import CompileError
 from millimorph.geometry import ImageGrid
 from millimorph.kernels import smallmatrix
 from millimorph.program import LatticeCopy, Resample, Sampled
+from millimorph.recipe.sampling import FILL_WORDS
 from millimorph.transforms import AffineTransform, Transform
 
 COPY_TOLERANCE_VOXELS = 1e-5
@@ -23,17 +24,48 @@ def resample_stage(
     target: ImageGrid,
     source_from_target: Transform,
 ) -> Resample:
-    """Pull samples of one source grid onto a target; an exact copy where it can be."""
+    """Pull samples of one source grid onto a target; an exact copy where it can be.
+
+    Raises:
+        CompileError: dimensions that disagree, or a fill that the array's type cannot hold.
+    """
     dimensions = {source.dimension, target.dimension, source_from_target.dimension}
     if len(dimensions) > 1:
         raise CompileError(
             f"the source is {source.dimension}D, the target {target.dimension}D, the map "
             f"{source_from_target.dimension}D; all three must have one dimension"
         )
+    for sample in samples:
+        _check_fill(sample)
     copy = lattice_copy(source, target, source_from_target)
     if copy is not None:
         samples = tuple(replace(sample, smoothing_mm=None) for sample in samples)
     return Resample(samples, source, target, source_from_target, copy)
+
+
+def _check_fill(sample: Sampled) -> None:
+    """Refuse a fill that would come out as something else than was declared."""
+    fill, kind = sample.fill, np.dtype(sample.dtype)
+    if sample.role == "labels":
+        limits = np.iinfo(kind)
+        wanted = f"a label from {limits.min} to {limits.max}, which {kind} holds"
+        fits = not isinstance(fill, str) and _is_whole_within(
+            fill, int(limits.min), int(limits.max)
+        )
+    elif isinstance(fill, str):
+        wanted = f"a number or one of {', '.join(FILL_WORDS)}"
+        fits = fill in FILL_WORDS
+    else:
+        wanted = f"a number that {kind} can hold"
+        fits = kind.kind == "f" or not math.isnan(fill)
+    if not fits:
+        raise CompileError(
+            f'the fill of {sample.role} "{sample.name}" must be {wanted}; got {fill!r}'
+        )
+
+
+def _is_whole_within(value: float, low: int, high: int) -> bool:
+    return low <= value <= high and value == math.floor(value)
 
 
 def lattice_copy(source: ImageGrid, target: ImageGrid, pull: Transform) -> LatticeCopy | None:

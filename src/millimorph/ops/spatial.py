@@ -187,9 +187,9 @@ class Transform(Op):
 class Flip(Op):
     """A reflection about the centre of the reference grid, along a patient axis or a grid axis.
 
-    `label_pairs`: the labels (numbers) or landmark names (texts) that a left/right flip swaps, such
-    as ((2, 3), ("left eye", "right eye")). A left/right flip of a case with labels or named
-    landmarks asks for them; an empty list says that there are none.
+    `label_pairs`: the labels (numbers), or names of landmarks and boxes (texts), that a left/right
+    flip swaps, such as ((2, 3), ("left eye", "right eye")). A left/right flip of a case with labels
+    or names asks for them; an empty list says that there are none.
     """
 
     op: Literal["flip"] = "flip"

@@ -9,7 +9,7 @@ from millimorph.parameters import Checked, Range, Whole
 from millimorph.values import Value, hint, mistake, number, shown
 
 _INTERPOLATIONS = ("nearest", "linear", "cubic", "label_linear")
-_FILL_WORDS = ("background", "minimum", "edge")
+FILL_WORDS = ("background", "minimum", "edge")
 
 
 class _FillRule(Checked):
@@ -17,17 +17,17 @@ class _FillRule(Checked):
 
     def parse(self, given: Any) -> float | str:
         """The number as float, or the word."""
-        if isinstance(given, str) and given in _FILL_WORDS:
+        if isinstance(given, str) and given in FILL_WORDS:
             return given
         try:
             return number(given)
         except ValueError:
-            words = ", ".join(_FILL_WORDS)
+            words = ", ".join(FILL_WORDS)
             raise ValueError(f"must be a number or one of {words}; got {shown(given)}") from None
 
     def schema(self) -> dict[str, Any]:
         """A number or one of the words."""
-        return {"anyOf": [{"type": "number"}, {"enum": list(_FILL_WORDS)}]}
+        return {"anyOf": [{"type": "number"}, {"enum": list(FILL_WORDS)}]}
 
 
 class ImageSampling(Value):
@@ -87,7 +87,7 @@ def _told_role(given: Mapping[Any, Any]) -> str | None:
     spelled_for_images = given.get("interpolation") in {"linear", "cubic"}
     if spelled_for_images or {"antialias", "nan"} & given.keys():
         return "images"
-    return "images" if given.get("fill") in _FILL_WORDS else None
+    return "images" if given.get("fill") in FILL_WORDS else None
 
 
 RoleSampling = Annotated[ImageSampling | LabelSampling, BeforeValidator(_role_sampling)]
@@ -102,7 +102,7 @@ ROLE_SAMPLING_SCHEMA: dict[str, Any] = {
                     "properties": {"interpolation": {"enum": ["linear", "cubic"]}},
                     "required": ["interpolation"],
                 },
-                {"properties": {"fill": {"enum": list(_FILL_WORDS)}}, "required": ["fill"]},
+                {"properties": {"fill": {"enum": list(FILL_WORDS)}}, "required": ["fill"]},
             ],
         },
         {
