@@ -72,6 +72,46 @@ def test_a_quarter_turn_is_a_copy(backend, turns):
     assert not np.array_equal(result.array, image.array)
 
 
+SECOND_GRIDS = {
+    "elsewhere": mm.ImageGrid((5, 3, 4), (1.0, 2.0, 3.0), (20, -3, 7)),
+    "axes in another order": mm.ImageGrid((5, 9, 7), (1.0, 2.0, 3.0), (4, 5, 6), np.eye(3)[::-1]),
+}
+
+
+@pytest.mark.parametrize("second", SECOND_GRIDS.values(), ids=SECOND_GRIDS)
+@pytest.mark.parametrize("axis", [0, 1, 2], ids="ijk")
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_quarter_turn_keeps_every_voxel_of_every_image(second, axis, turns):
+    """Images with another centre or other axes go where the landmarks at their voxels go."""
+    first = mm.ImageGrid((7, 6, 5), (1.2, 0.9, 1.5), (3, -4, 5))
+    voxels = np.arange(second.voxel_count, dtype=np.int32).reshape(second.shape)
+    index = np.stack(np.unravel_index(np.arange(second.voxel_count), second.shape)[::-1], 1)
+    case = mm.Case(
+        id="p",
+        images={"ct": mm.ScalarImage(rough(first), first), "pet": mm.ScalarImage(voxels, second)},
+        landmarks={"centres": mm.Landmarks(second.points_mm(index))},
+    )
+    turn = mm.QuarterTurn(axis="ijk"[axis], turns=turns)
+    result = mm.augment(case, mm.Pipeline(spatial=(turn,)))
+    turned = result.images["pet"]
+    place = np.rint(turned.grid.indices(result.landmarks["centres"].points_mm)).astype(int)
+    found = turned.array[tuple(place.T[::-1])]
+    np.testing.assert_array_equal(found, voxels.ravel())
+    assert turned.array.size == voxels.size
+    assert not np.array_equal(turned.array.ravel(), voxels.ravel())
+
+
+@pytest.mark.parametrize("position", [0.0, 1.0])
+def test_a_quarter_turn_turns_what_was_cropped(position):
+    """Anatomy and grid go together: the crop's voxels, turned as NumPy turns them."""
+    grid = mm.ImageGrid((7, 6, 5), (1.2, 0.9, 1.5), (3, -4, 5))
+    image = mm.ScalarImage(rough(grid), grid)
+    ops = (mm.Crop(size=(3, 4, 5), position=position), mm.QuarterTurn(axis="k", turns=1))
+    result = mm.augment(mm.Case(id="p", images={"ct": image}), mm.Pipeline(spatial=ops))
+    cut = image.array[:, :4, :3] if position == 0.0 else image.array[:, -4:, -3:]
+    np.testing.assert_array_equal(result.images["ct"].array, np.rot90(cut, -1, axes=(1, 2)))
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS)
 def test_a_crop_is_a_copy(backend, grid):

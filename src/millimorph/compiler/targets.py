@@ -5,11 +5,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from millimorph.compiler.maps import quarter_turn_matrix
+from millimorph.compiler.maps import quarter_turn
 from millimorph.compiler.world import World
 from millimorph.errors import CompileError
 from millimorph.geometry import ImageGrid, reference_grid
 from millimorph.images import Case
+from millimorph.kernels import smallmatrix
 from millimorph.ops import Crop, Pad, QuarterTurn
 from millimorph.recipe import Recipe
 
@@ -55,17 +56,21 @@ def target_of(source: ImageGrid, world: World) -> ImageGrid:
 
 
 def _turned(grid: ImageGrid, op: QuarterTurn, world: World) -> ImageGrid:
-    """Sizes and spacings change places about the same centre, so that the turn is an exact copy."""
-    turn = quarter_turn_matrix(op, world)
-    axes = [int(np.argmax(np.abs(row))) for row in turn]
+    """The grid goes where its anatomy goes, its sizes and spacings to the axes nearest to theirs.
+
+    So the turn is an exact copy of every grid along the reference's axes, wherever it lies.
+    """
+    turn = quarter_turn(op, world)
+    own = smallmatrix.matmul(smallmatrix.inverse(grid.direction), turn.linear)
+    own = smallmatrix.matmul(own, grid.direction)
+    axes = [int(np.argmax(np.abs(row))) for row in own]
+    if len(set(axes)) < grid.dimension:
+        axes = list(range(grid.dimension))
     size = tuple(grid.size[a] for a in axes)
     spacing = tuple(grid.spacing_mm[a] for a in axes)
-    return _centred(size, spacing, grid)
-
-
-def _centred(size: tuple[int, ...], spacing: tuple[float, ...], grid: ImageGrid) -> ImageGrid:
+    (centre,) = turn.map_points([grid.centre_mm])
     at_origin = ImageGrid(size, spacing, None, grid.direction)
-    shift = np.array(grid.centre_mm) - np.array(at_origin.centre_mm)
+    shift = centre - np.array(at_origin.centre_mm)
     return ImageGrid(size, spacing, shift.tolist(), grid.direction)
 
 
