@@ -76,6 +76,13 @@ def test_grey_levels_ride_on_a_resample_and_follow_a_copy():
     assert cost_of(copied)[0] == 2
 
 
+def test_an_elastic_field_alone_is_the_whole_map():
+    """No identity stands beside it."""
+    program = program_of((mm.Elastic(control_spacing_mm=5.0, magnitude_mm=1.0),))
+    assert isinstance(program.source_from_target("ct"), mm.BSplineTransform)
+    assert str(program).count("map: ") == 1
+
+
 def test_one_pass_is_singular():
     assert last(program_of((TURN,))).startswith("1 pass over")
 

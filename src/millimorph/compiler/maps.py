@@ -235,7 +235,9 @@ def scaled(transform: Map, strength: float, world: World) -> Map:
 
 def composed(maps: list[Map], dimension: int) -> Map:
     """P1 @ P2 @ ... @ Pn; the identity of no maps."""
-    total: Map = AffineTransform.identity(dimension)
-    for one in maps:
+    if not maps:
+        return AffineTransform.identity(dimension)
+    total = maps[0]
+    for one in maps[1:]:
         total = total @ one
     return total

@@ -204,6 +204,7 @@ class QuarterTurn(Op):
     """Turns by 90 degrees about a grid axis: exact copies where the spacings allow it.
 
     Without a reference each image's grid turns with its anatomy, so that no voxel is lost.
+
     `axis`: i, j or k (in 2D only k, the turn within the image). `turns`: 1, 2 or 3.
     """
 
