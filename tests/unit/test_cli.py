@@ -19,6 +19,7 @@ from millimorph.generate import Progress
 from millimorph.geometry import ImageGrid
 from millimorph.images import ScalarImage
 from millimorph.io import write_image
+from millimorph.io.extensions import WRITTEN_EXTENSIONS
 from millimorph.phantoms import chest
 from millimorph.pipelines import get_pipeline, named_pipelines
 from millimorph.recipe import draw, dump_pipeline, load_pipeline
@@ -72,6 +73,14 @@ def python(*arguments):
     return subprocess.run(  # noqa: S603 - our own interpreter
         [sys.executable, *arguments], capture_output=True, text=True, check=False
     )
+
+
+def test_the_help_of_generate_names_the_formats_that_are_written(capsys):
+    """One that is not written would be refused after the user chose it."""
+    assert run_command(["generate", "--help"]) == 0
+    words = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    told = words.partition("File type of images and labels:")[2].partition(". ")[0]
+    assert {f".{name.strip()}" for name in told.split(",")} == {*WRITTEN_EXTENSIONS} - {".tiff"}
 
 
 def test_help_loads_no_library():

@@ -287,6 +287,25 @@ def test_a_single_file_has_no_pattern():
     assert suggest_patterns([FoundFile("ct.nii.gz", "image")]) is None
 
 
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("images/p1.nrrd", "labels/p1.nrrd"),
+        ("p1/ct.nii.gz", "p1/organs.nii.gz"),
+        ("p1_ct.nii.gz", "p1_organs.nii.gz"),
+    ],
+)
+def test_one_case_of_several_files_has_patterns(paths):
+    """A first try is often made with one patient."""
+    image, labels = paths
+    found = suggest_patterns([FoundFile(image, "image"), FoundFile(labels, "labels")])
+    assert [(one.kind, one.pattern) for one in found.patterns] == [
+        ("image", image.replace("p1", "{case}")),
+        ("labels", labels.replace("p1", "{case}")),
+    ]
+    assert (found.cases, found.files, found.incomplete) == (1, 2, ())
+
+
 def test_every_real_file_can_be_inspected(shared_data):
     """Oblique, left-handed, 4D, 2D, colour, DICOM, labels to 530 and labels as floats."""
     found = _folder(shared_data)

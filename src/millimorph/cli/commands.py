@@ -92,7 +92,7 @@ def generate(  # noqa: PLR0913 - one parameter per option
         landmarks: NAME=PATTERN of CSV files with the columns name, x, y, z (LPS, mm).
         count: Samples per case; wins over the pipeline's design.
         seed: Wins over the pipeline's seed.
-        format: File type of images and labels: nii.gz, nii, mha, nrrd, png, tif, bmp.
+        format: File type of images and labels: nii.gz, nii, mha, nrrd, png, tif.
         workers: Processes; left out, one per CPU. The files do not depend on it.
         backend: cpu is fast; reference is slow, and the definition of correct.
     """

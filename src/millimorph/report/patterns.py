@@ -51,16 +51,25 @@ class Suggestion:
 
 
 def suggest_patterns(files: Iterable[FoundFile]) -> Suggestion | None:
-    """The patterns that cover the most files with one set of cases; None below two cases.
+    """The patterns that cover the most files with one set of cases; None if there are none.
 
     A pattern stands for files of one kind. The set of cases is that of an image pattern; another
     pattern belongs to it when most of its cases are in the set, and most of the set in its cases.
+    One case alone counts if no two have the same patterns and it has files of several.
     """
     matches = _candidates(list(files))
+    found = {frozenset(one.files) for (_, kind), one in matches.items() if kind == "image"}
+    several = {cases for cases in found if len(cases) > 1}
+    return _best(several, matches) or _best(found - several, matches)
+
+
+def _best(found: Iterable[frozenset[str]], matches: "_Matches") -> Suggestion | None:
+    """The set of cases whose patterns cover the most files, more than one."""
     best: tuple[tuple[int, int, int], Suggestion] | None = None
-    found = [frozenset(one.files) for (_, kind), one in matches.items() if kind == "image"]
-    for cases in {cases for cases in found if len(cases) > 1}:
+    for cases in sorted(found, key=sorted):
         suggestion, plainness = _covering(cases, matches)
+        if suggestion.files < 2:
+            continue
         score = (suggestion.files, -len(suggestion.patterns), plainness)
         if best is None or score > best[0]:
             best = (score, suggestion)
@@ -133,7 +142,7 @@ def _covering(cases: frozenset[str], matches: _Matches) -> tuple[Suggestion, int
             match = matches[pattern, kind]
             files = {file for case, file in match.files.items() if case in cases}
             free = match.others <= covered if waiting else not match.others
-            if free and len(files) > 1 and not files & covered:
+            if free and len(files) >= min(2, len(cases)) and not files & covered:
                 covered |= files
                 chosen.append((pattern, kind))
     plainness = sum(_plainness(pattern) for pattern, _ in chosen)

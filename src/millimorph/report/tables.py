@@ -158,7 +158,8 @@ def _advice(folder: "FolderInspection") -> list[str]:
     lines: list[str] = []
     found = folder.suggestion
     if found is not None:
-        lines += ["", f"patterns that fit {found.files} files of {found.cases} cases"]
+        cases = _count(found.cases, "case")
+        lines += ["", f"patterns that fit {found.files} files of {cases}"]
         lines += [f"  {pattern.kind:9} {pattern.option()}" for pattern in found.patterns]
         if found.incomplete:
             some = ", ".join(found.incomplete[:_MOST_CASES_LISTED])
