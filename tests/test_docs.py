@@ -1,13 +1,16 @@
-"""The documentation's Python runs and its links lead somewhere."""
+"""The documentation's Python runs, its YAML is a pipeline and its links lead somewhere."""
 
 import re
 from pathlib import Path
 
 import pytest
 
+from millimorph.recipe import draw, parse_pipeline
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+YAML = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
 names = [str(page.relative_to(ROOT)) for page in PAGES]
@@ -39,6 +42,14 @@ def test_the_python_of_a_page_runs(page, tmp_path, monkeypatch):
     assert done > 0
 
 
+YAML_BLOCKS = [block for page in PAGES for block in YAML.findall(page.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize("block", YAML_BLOCKS, ids=lambda block: block.splitlines()[0])
+def test_the_yaml_of_a_page_is_a_pipeline_that_can_be_drawn(block):
+    assert next(draw(parse_pipeline(block))).spatial
+
+
 @pytest.mark.parametrize("page", PAGES, ids=names)
 def test_the_links_of_a_page_resolve(page):
     """Files and headings are looked up; addresses on the web are not fetched."""
@@ -52,5 +63,6 @@ def test_the_links_of_a_page_resolve(page):
             assert anchor in anchors(file), f"{page.name} links to {target}"
 
 
-def test_the_readme_shows_python_that_is_run():
+def test_the_readme_shows_python_and_yaml_that_is_run():
     assert ROOT / "README.md" in PAGES_WITH_PYTHON
+    assert YAML_BLOCKS

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         PipelineError,
         TransformError,
     )
-    from millimorph.generate import generate_dataset
+    from millimorph.generate import DatasetRequest, generate_dataset
     from millimorph.generate.replay import replay
     from millimorph.geometry import ImageGrid, reference_grid
     from millimorph.images import (
@@ -102,7 +102,7 @@ _WHERE = {
     "distributions": "Choice LogUniform Normal TruncatedNormal Uniform",
     "errors": "CompileError FileError GeometryError ImageError LabelError MillimorphError "
     "MillimorphWarning OutputError PipelineError TransformError",
-    "generate": "generate_dataset replay",
+    "generate": "DatasetRequest generate_dataset replay",
     "geometry": "ImageGrid reference_grid",
     "images": "Boxes Case FrameAxis LabelMap Landmarks ScalarImage crop_to_foreground",
     "io": "from_sitk labels_from_sitk read_boxes read_displacement_field read_image read_labels "
@@ -133,6 +133,7 @@ __all__ = [
     "CompileError",
     "CompositeTransform",
     "Crop",
+    "DatasetRequest",
     "Diffeomorphic",
     "DisplacementFieldTransform",
     "Elastic",
