@@ -15,6 +15,7 @@ from millimorph.kernels.philox import StreamKey
 from millimorph.recipe import Recipe
 from millimorph.transforms import CompositeTransform, Transform
 
+Role = Literal["images", "labels"]
 Interpolation = Literal["nearest", "linear", "cubic", "label_linear"]
 Fill = float | Literal["background", "minimum", "edge"]
 
@@ -50,7 +51,7 @@ class Sampled:
     error); `pointwise` ops are applied in order to each block of voxels before it leaves the cache.
     """
 
-    role: Literal["images", "labels"]
+    role: Role
     name: str
     interpolation: Interpolation
     fill: Fill

@@ -10,11 +10,19 @@ import numpy as np
 from millimorph import compiler
 from millimorph.compiler.stages import smoothing_mm
 from millimorph.designs import Random
-from millimorph.errors import CompileError, LabelError, MillimorphError
+from millimorph.errors import CompileError, ImageError, LabelError, MillimorphError
 from millimorph.geometry import ImageGrid
 from millimorph.images import Boxes, Case, LabelMap, Landmarks, ScalarImage
 from millimorph.ops import RadialDistortion
-from millimorph.program import Fill, Interpolation, MovePoints, Program, Resample, Sampled
+from millimorph.program import (
+    Fill,
+    Interpolation,
+    MovePoints,
+    Program,
+    Resample,
+    Role,
+    Sampled,
+)
 from millimorph.recipe import Pipeline, Recipe, draw
 from millimorph.transforms import AffineTransform, Transform
 
@@ -23,6 +31,13 @@ Source = ScalarImage | LabelMap
 Array = TypeVar("Array", ScalarImage, LabelMap)
 
 BOX_STEPS = 12
+# The first is the default.
+INTERPOLATIONS: Mapping[Role, tuple[Interpolation, ...]] = {
+    "images": ("linear", "cubic", "nearest"),
+    "labels": ("nearest", "label_linear"),
+}
+SMOOTHED = ("linear", "cubic")
+DEFAULT_FILL: Mapping[Role, Fill] = {"images": "background", "labels": 0.0}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -109,24 +124,20 @@ def resample(  # noqa: PLR0913 - the options of a resample, each with its defaul
     Raises:
         CompileError: dimensions disagree, or an interpolation or a fill that the kind of array does
             not have.
-        ImageError: NaN or infinite voxels.
+        ImageError: NaN or infinite voxels, or what is neither ScalarImage nor LabelMap.
     """
+    role = _role_of(image)
     pull = _as_map(source_from_target, onto.dimension)
-    is_labels = isinstance(image, LabelMap)
-    how = interpolation or ("nearest" if is_labels else "linear")
-    if how not in (("nearest", "label_linear") if is_labels else ("nearest", "linear", "cubic")):
-        what, allowed = (
-            ("labels", "nearest or label_linear")
-            if is_labels
-            else ("images", "nearest, linear or cubic")
-        )
-        raise CompileError(f'interpolation "{how}" is not for {what}; use {allowed}')
-    smooth = antialias and not is_labels and how != "nearest" and image.dimension == onto.dimension
+    how = interpolation or INTERPOLATIONS[role][0]
+    if how not in INTERPOLATIONS[role]:
+        allowed = ", ".join(INTERPOLATIONS[role])
+        raise CompileError(f'interpolation "{how}" is not for {role}; use one of {allowed}')
+    smooth = antialias and how in SMOOTHED and image.dimension == onto.dimension
     sample = Sampled(
-        role="labels" if is_labels else "images",
+        role=role,
         name="image",
         interpolation=how,
-        fill=(0.0 if is_labels else "background") if fill is None else fill,
+        fill=DEFAULT_FILL[role] if fill is None else fill,
         dtype=str(image.dtype),
         channels=image.channels,
         smoothing_mm=smoothing_mm(image.grid, onto) if smooth else None,
@@ -153,6 +164,19 @@ def augment(
     return run(compiler.compile(recipe, case), case, backend, threads)
 
 
+def _role_of(image: object) -> Role:
+    match image:
+        case ScalarImage():
+            return "images"
+        case LabelMap():
+            return "labels"
+        case _:
+            raise ImageError(
+                f"resample takes a ScalarImage or a LabelMap, got a {type(image).__name__}; "
+                "an array needs its grid: ScalarImage(array, grid)"
+            )
+
+
 def _as_map(given: Transform | RadialDistortion | None, dimension: int) -> Transform:
     if given is None:
         return AffineTransform.identity(dimension)
@@ -163,6 +187,8 @@ def _run_resample(
     stage: Resample, arrays: Mapping[str, Source], backend: Backend, threads: int | None
 ) -> dict[str, Source]:
     """Load a backend when it is first asked for."""
+    if threads is not None and threads < 1:
+        raise MillimorphError(f"threads must be at least 1, got {threads}")
     if backend == "cpu":
         from millimorph.backends import cpu
 

@@ -90,3 +90,26 @@ def test_a_pair_that_a_map_has_no_part_in_changes_nothing_of_it(backend, shift_m
     pipeline = mm.Pipeline(spatial=(move, flip), labels=mm.LabelSampling(fill=2))
     result = mm.augment(mm.Case(id="p", labels={"organs": empty}), pipeline, backend=backend)
     assert (result.labels["organs"].array == 2).all()
+
+
+def test_sampling_for_a_part_that_a_case_has_not_is_an_error():
+    """A mistyped role must not be sampled as if nothing had been asked."""
+    pipeline = mm.Pipeline(sampling={"tc": mm.ImageSampling(interpolation="cubic")})
+    with pytest.raises(mm.CompileError, match=r"sampling is given for tc, .* are ct"):
+        mm.augment(case_with(), pipeline)
+
+
+def test_a_pipeline_does_not_pass_for_a_recipe():
+    with pytest.raises(mm.CompileError, match=r"which draw\(\) makes, got a Pipeline"):
+        mm.compile(mm.Pipeline(), case_with())
+
+
+def test_an_array_has_no_place():
+    with pytest.raises(mm.ImageError, match=r"got a ndarray.* needs its grid"):
+        mm.resample(IMAGE.array, GRID)
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_there_is_at_least_one_thread(threads):
+    with pytest.raises(mm.MillimorphError, match="threads"):
+        mm.resample(IMAGE, GRID, threads=threads)

@@ -226,6 +226,15 @@ def test_show_imagines_the_image_that_a_reference_names(tmp_path, capsys):
     assert "ct: float32" in capsys.readouterr().out
 
 
+def test_show_imagines_the_parts_that_have_sampling_of_their_own(tmp_path, capsys):
+    sampling = "{pet: {interpolation: cubic}, organs: {interpolation: label_linear}}"
+    (tmp_path / "named.yaml").write_text(f"schema_version: 1\nsampling: {sampling}\n")
+    assert run_command(["show", str(tmp_path / "named.yaml"), "--count", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "pet: float32" in shown
+    assert "organs: uint8" in shown
+
+
 def test_show_says_how_large_a_full_factorial_is(capsys):
     assert run_command(["show", "similarity-grid", "--count", "1"]) == 0
     assert "4 parameters × 3 values = 3^4 = 81 images" in capsys.readouterr().out

@@ -24,7 +24,7 @@ from millimorph.geometry import ImageGrid
 from millimorph.images import ScalarImage
 from millimorph.io import read_image, read_labels, read_landmarks, write_image
 from millimorph.ops import Affine, Flip
-from millimorph.recipe import Pipeline, Reference, draw
+from millimorph.recipe import ImageSampling, Pipeline, Reference, draw
 
 SAMPLES = {f"{case}/{case}__{k:04d}" for case in ("p1", "p2", "p10") for k in range(3)}
 
@@ -240,6 +240,14 @@ def test_a_folder_with_foreign_files_is_refused_and_left_alone(inputs, tmp_path)
     with pytest.raises(OutputError, match=r"thesis\.txt.*nothing was touched"):
         generate_dataset(request(inputs, tmp_path))
     assert tree(tmp_path) == {"thesis.txt": b"mine"}
+
+
+def test_sampling_for_a_name_without_a_pattern_is_refused(inputs, tmp_path):
+    """Before anything is written, not case by case."""
+    pipeline = PIPELINE.replace(sampling={"tc": ImageSampling(interpolation="cubic")})
+    with pytest.raises(PipelineError, match=r"sampling for tc; .* ct, organs"):
+        generate_dataset(request(inputs, tmp_path / "out", pipeline=pipeline))
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_file_as_output_folder_is_refused(inputs, tmp_path):

@@ -10,8 +10,8 @@ from millimorph.compiler import compile as compile_recipe
 from millimorph.errors import PipelineError
 from millimorph.generate import read_grid
 from millimorph.geometry import ImageGrid
-from millimorph.images import Case, ScalarImage
-from millimorph.recipe import Pipeline, Recipe, describe_design, draw
+from millimorph.images import Case, LabelMap, ScalarImage
+from millimorph.recipe import LabelSampling, Pipeline, Recipe, describe_design, draw
 from millimorph.report.captions import caption_of
 
 _SIZES = {2: (512, 512), 3: (256, 256, 128)}
@@ -49,10 +49,21 @@ def imagined_case(
         grid = read_grid(image)
     else:
         grid = ImageGrid(_SIZES[pipeline.axes] if size is None else size, spacing_mm)
-    voxels = np.zeros(grid.shape, np.float32)
-    reference = pipeline.reference
-    name = "image" if reference is None or reference.like is None else reference.like
-    return Case("case", {name: ScalarImage(voxels, grid)})
+    image_names, label_names = _named_parts(pipeline)
+    blank = ScalarImage(np.zeros(grid.shape, np.float32), grid)
+    labels = LabelMap(np.zeros(grid.shape, np.uint8), grid)
+    return Case("case", dict.fromkeys(image_names, blank), dict.fromkeys(label_names, labels))
+
+
+def _named_parts(pipeline: Pipeline) -> tuple[list[str], list[str]]:
+    """The images and label maps that a pipeline speaks of by name; one "image" if of none."""
+    kinds = {name: isinstance(how, LabelSampling) for name, how in pipeline.sampling.items()}
+    labels = [name for name, is_labels in kinds.items() if is_labels]
+    images = [name for name, is_labels in kinds.items() if not is_labels]
+    like = None if pipeline.reference is None else pipeline.reference.like
+    if like is not None and like not in kinds:
+        images.insert(0, like)
+    return images or ["image"], labels
 
 
 def _recipes(pipeline: Pipeline, count: int, seed: int | None) -> Iterator[Recipe]:

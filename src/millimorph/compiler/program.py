@@ -36,8 +36,13 @@ def compile_recipe(recipe: Recipe, case: Case) -> Program:
 
     Raises:
         CompileError: the recipe does not fit the case: too few numbers for its dimension, a
-            left/right flip without label pairs, a Warp without its transform, a crop too large.
+            left/right flip without label pairs, a Warp without its transform, a crop too large,
+            sampling for a role that the case has not.
     """
+    if not isinstance(recipe, Recipe):
+        found = type(recipe).__name__
+        raise CompileError(f"compile takes a Recipe, which draw() makes, got a {found}")
+    _check_roles(recipe, case)
     world = World(recipe, case, reference_of(recipe, case))
     ops: list[SpatialOp] = []
     maps: list[Transform] = []
@@ -56,6 +61,17 @@ def compile_recipe(recipe: Recipe, case: Case) -> Program:
     if case.landmarks or case.boxes:
         stages.append(MovePoints(tuple(case.landmarks), tuple(case.boxes), pull_all, renames))
     return Program(recipe.replace(spatial=tuple(ops)), tuple(stages))
+
+
+def _check_roles(recipe: Recipe, case: Case) -> None:
+    """Whether all that is sampled in its own way is there."""
+    sampled = (*case.images, *case.labels)
+    unknown = [name for name in recipe.sampling if name not in sampled]
+    if unknown:
+        raise CompileError(
+            f'sampling is given for {", ".join(unknown)}, which case "{case.id}" has not; its '
+            f"images and labels are {', '.join(sampled)}"
+        )
 
 
 def _by_grid(case: Case) -> dict[ImageGrid, dict[str, ScalarImage | LabelMap]]:

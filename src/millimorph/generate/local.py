@@ -31,6 +31,7 @@ from millimorph.generate.work import Finished, Job, Outcome, SampleMaker, Task
 from millimorph.images import check_name
 from millimorph.io.atomic import TEMPORARY_PREFIX
 from millimorph.io.extensions import WRITTEN_EXTENSIONS
+from millimorph.io.layouts import DEFAULT_IMAGE
 from millimorph.recipe import ENGINE, Pipeline, draw, sample_count
 from millimorph.runner import Backend
 from millimorph.values import plain
@@ -187,6 +188,13 @@ def _check(request: DatasetRequest) -> None:
             raise PipelineError(str(error)) from None
         if names.count(name) > 1:
             raise PipelineError(f'the name "{name}" is given to two patterns; names are unique')
+    sampled = [*request.images, *request.labels] or [DEFAULT_IMAGE]
+    unknown = [name for name in request.pipeline.sampling if name not in sampled]
+    if unknown:
+        raise PipelineError(
+            f"the pipeline gives sampling for {', '.join(unknown)}; the images and labels are "
+            f"named {', '.join(sampled)}"
+        )
 
 
 def _job(request: DatasetRequest, cases: Sequence[CaseInput]) -> tuple[Job, tuple[Failure, ...]]:
