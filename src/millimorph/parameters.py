@@ -7,33 +7,22 @@ writes, in Python or in a file, and says what the field's coordinates are called
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from millimorph.distributions import (
-    Choice,
-    Distribution,
-    LogUniform,
-    Normal,
-    TruncatedNormal,
-    Uniform,
-    UnitInterval,
-)
+from millimorph.distributions import Choice, Distribution, UnitInterval
 from millimorph.errors import PipelineError
-from millimorph.values import hint, number, plain, shown, whole
+from millimorph.spelling import read_distribution
+from millimorph.values import number, plain, shown, whole
 
 Drawn = Callable[[str], float | str]
 """Gives the value that was drawn for a coordinate's name."""
 
 DISTRIBUTION_REFERENCE = "http://distribution"
 """Where a rule's JSON Schema refers to the schema of distributions."""
-
-_KINDS: dict[str, type[Distribution]] = {
-    kind.keyword: kind for kind in (Uniform, LogUniform, Normal, TruncatedNormal, Choice)
-}
 
 
 @dataclass(frozen=True)
@@ -330,74 +319,6 @@ class Listed(Rule):
 def given_schema(name: str) -> dict[str, Any]:
     """JSON Schema of a mapping in which a key is given, and not as null."""
     return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
-
-
-def read_distribution(data: Mapping[Any, Any]) -> Distribution:
-    """The distribution that a file's mapping spells.
-
-    Raises:
-        PipelineError: for an unknown name, a wrong number of numbers, or values out of range.
-    """
-    if len(data) != 1:
-        raise PipelineError(
-            "must be a number or a distribution, which has one key, such as "
-            f"{{uniform: [low, high]}}; got the keys {', '.join(map(str, data)) or 'none'}"
-        )
-    ((keyword, content),) = data.items()
-    kind = _KINDS.get(keyword) if isinstance(keyword, str) else None
-    if kind is None:
-        raise PipelineError(f"has an unknown distribution {shown(keyword)}{hint(keyword, _KINDS)}")
-    if kind is Choice:
-        return _read_choice(content)
-    names = [field.name for field in fields(kind)]
-    if not isinstance(content, list | tuple) or len(content) != len(names):
-        raise PipelineError(f"{keyword} takes [{', '.join(names)}], got {shown(content)}")
-    return kind(*content)
-
-
-def distribution_schema() -> dict[str, Any]:
-    """JSON Schema of a distribution as files spell it."""
-    choices = {"type": "array", "items": {"type": ["number", "string"]}, "minItems": 1}
-    weighted = {
-        "type": "object",
-        "properties": {
-            "values": choices,
-            "weights": {"type": "array", "items": {"type": "number", "minimum": 0}},
-        },
-        "required": ["values"],
-        "additionalProperties": False,
-    }
-    contents: dict[str, Any] = {Choice.keyword: {"anyOf": [choices, weighted]}}
-    for keyword, kind in _KINDS.items():
-        if kind is not Choice:
-            names = [field.name for field in fields(kind)]
-            contents[keyword] = {
-                "type": "array",
-                "items": {"type": "number"},
-                "minItems": len(names),
-                "maxItems": len(names),
-                "description": f"[{', '.join(names)}]",
-            }
-    return {
-        "description": "A distribution: one of the keys, with its numbers.",
-        "type": "object",
-        "properties": contents,
-        "minProperties": 1,
-        "maxProperties": 1,
-        "additionalProperties": False,
-    }
-
-
-def _read_choice(content: object) -> Choice:
-    if not isinstance(content, Mapping):
-        return Choice(content)  # type: ignore[arg-type]
-    known = ("values", "weights")
-    for key in content:
-        if key not in known:
-            raise PipelineError(f"choice: unknown key {shown(key)}{hint(key, known)}")
-    if "values" not in content:
-        raise PipelineError('choice: "values" is missing')
-    return Choice(content["values"], content.get("weights"))
 
 
 def _read(given: Any) -> Any:

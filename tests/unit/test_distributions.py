@@ -16,7 +16,7 @@ from millimorph.distributions import (
 )
 from millimorph.errors import PipelineError
 from millimorph.kernels.philox import stream_key, uniforms
-from millimorph.parameters import read_distribution
+from millimorph.spelling import read_distribution
 
 CASES = [
     (Uniform(-3, 5), stats.uniform(-3, 8)),

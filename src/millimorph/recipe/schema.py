@@ -4,10 +4,11 @@ import copy
 from typing import Any, get_args
 
 from millimorph.ops import IntensityOp, OneOf, SomeOf, SpatialOp
-from millimorph.parameters import DISTRIBUTION_REFERENCE, distribution_schema
+from millimorph.parameters import DISTRIBUTION_REFERENCE
 from millimorph.recipe.pipeline import Pipeline
 from millimorph.recipe.reference import Reference
 from millimorph.recipe.sampling import ROLE_SAMPLING_SCHEMA, ImageSampling, LabelSampling
+from millimorph.spelling import distribution_schema
 from millimorph.values import Value, spelled
 
 _CHOICES: tuple[type[Value], ...] = (OneOf, SomeOf)
