@@ -163,6 +163,20 @@ def test_with_a_reference_all_share_it(case):
     oracles.check_close(np.median(np.abs(fine - thick)[both]), np.array(0.0), 1.5, "ct and mr")
 
 
+def test_a_reference_spans_the_largest_image_about_the_first():
+    """What the first image does not show, another one may."""
+    small = mm.ImageGrid((10, 20, 30), (1.0, 1.0, 1.0), (5, 6, 7))
+    large = mm.ImageGrid((20, 10, 10), (2.0, 2.0, 2.0), (-9, -9, -9))
+    labels = mm.LabelMap(np.zeros((1, 1, 99), np.uint8), mm.ImageGrid((99, 1, 1)))
+    case = mm.Case(
+        id="p", images={"ct": painted(small), "mr": painted(large)}, labels={"organs": labels}
+    )
+    pipeline = mm.Pipeline(reference=mm.Reference(size=(8, 8, 8)))
+    grid = mm.augment(case, pipeline).images["ct"].grid
+    np.testing.assert_allclose(grid.extent_mm, (40.0, 20.0, 30.0))
+    np.testing.assert_allclose(grid.centre_mm, small.centre_mm)
+
+
 def test_a_reference_like_an_image_is_its_very_grid(case):
     program, result, _ = augmented(case, "affine", reference=mm.Reference(like="organs"))
     assert program.target("ct") == case.labels["organs"].grid

@@ -28,7 +28,7 @@ def reference_of(recipe: Recipe, case: Case) -> ImageGrid:
         return case.grid_of(wanted.like)
     d = case.dimension
     return reference_grid(
-        [case.grid],
+        [part.grid for part in (case.images or case.labels).values()] or [case.grid],
         size=_cut(wanted.size, d),
         spacing_mm=_cut(wanted.spacing_mm, d),
         size_x=wanted.size_x,

@@ -13,7 +13,10 @@ _WAYS = ("size", "spacing_mm", "size_x", "like")
 
 
 class Reference(Value):
-    """A grid over the largest physical extent of the data, centred on each case's first image.
+    """A grid over the largest physical extent of the images, centred on each case's first one.
+
+    In a data set these are the images of all cases, where voxels fit the extent (`size`, `size_x`);
+    otherwise those of the case. A case without images has the extent of its label maps.
 
     Exactly one of: `size`, (x, y, z) in voxels, which fit the extent on each axis; `spacing_mm`,
     one for all axes or one for each; `size_x`, the voxels along x of an isotropic grid; `like`, the
