@@ -23,7 +23,7 @@ from millimorph.io import (
     write_labels,
     write_landmarks,
 )
-from millimorph.io.atomic import TEMPORARY_PREFIX, write_text
+from millimorph.io.atomic import is_temporary, write_text
 from millimorph.phantoms import PHANTOM_LABEL_NAMES, phantom_cases
 from millimorph.pipelines import get_pipeline
 from millimorph.recipe import dump_pipeline
@@ -80,9 +80,7 @@ def _claim(out: Path) -> None:
     mark = out / MARK_FILE
     try:
         out.mkdir(parents=True, exist_ok=True)
-        names = sorted(
-            one.name for one in out.iterdir() if not one.name.startswith(TEMPORARY_PREFIX)
-        )
+        names = sorted(one.name for one in out.iterdir() if not is_temporary(one))
     except OSError as error:
         raise OutputError(f"{out}: cannot be used: {error.strerror or error}") from None
     if names and not _is_mark(mark):

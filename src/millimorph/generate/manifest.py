@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from millimorph.errors import OutputError
 from millimorph.generate.sidecar import sample_name
-from millimorph.io.atomic import TEMPORARY_PREFIX, write_bytes
+from millimorph.io.atomic import is_temporary, write_bytes
 
 JOB_FILE = "job.json"
 MANIFEST_FILE = "manifest.jsonl"
@@ -189,7 +189,7 @@ def _job_of(out: Path) -> JobRecord | None:
     if not out.is_dir():
         raise OutputError(f"the output folder {out} is a file; choose another --out folder")
     try:
-        names = [path for path in out.iterdir() if not path.name.startswith(TEMPORARY_PREFIX)]
+        names = [path for path in out.iterdir() if not is_temporary(path)]
     except OSError as error:
         raise OutputError(f"{out}: cannot be read: {error.strerror or error}") from None
     if not names:

@@ -6,7 +6,7 @@ from typing import Any
 from millimorph.recipe import Recipe
 from millimorph.values import spelled
 
-_UNITS = {"_deg": " deg", "_mm": " mm", "_hu": " HU", "_px": " px"}
+_UNITS = {"_deg": " deg", "_mm": " mm"}
 _UNINTERESTING = frozenset(
     {"op", "id", "probability", "centre_mm", "control_spacing_mm", "control_points", "label_pairs",
      "versor", "unit", "lock_border", "allow_folding"}

@@ -153,6 +153,8 @@ def _inspect_folder(folder: Path, progress: Progress | None) -> FolderInspection
         if progress is not None:
             progress(number, len(entries))
         files.append(_inspect_entry(entry, entry.relative_to(folder).as_posix()))
+    if progress is not None:
+        progress(len(entries), len(entries))
     found = [FoundFile(file.path, file.kind) for file in files if file.kind is not None]
     suggestion = suggest_patterns(found)
     command = _next_command(folder, files, suggestion)

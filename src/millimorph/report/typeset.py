@@ -65,7 +65,7 @@ def write(
     place: tuple[float, float],
     text: str,
     size_px: int,
-    colour: tuple[int, int, int],
+    colour: Colour,
 ) -> float:
     """Draw one line with its top left corner at a place; return its width."""
     shown = printable(text)
