@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from millimorph.backends import buffers
 from millimorph.backends.sources import (
     SPLINE_PAD,
     Source,
@@ -56,7 +57,7 @@ def make_job(sample: Sampled, source: Source, stage: Resample) -> Job:
     """Prepare one array of a stage; what its source derives is made once and kept with it."""
     voxels = clean(source, sample)
     fill = fill_number(source, sample)
-    out = np.empty((len(voxels), stage.target.voxel_count), voxels.dtype)
+    out = buffers.empty((len(voxels), stage.target.voxel_count), voxels.dtype)
     if sample.interpolation == "cubic":
         array: Array = spline_coefficients(source, sample)
     elif sample.interpolation == "linear":

@@ -11,6 +11,7 @@ from millimorph.kernels._jit import kernel, prefetch
 
 ONE = np.uint64(1)
 LOOK = 4
+CHUNK = 512
 INSIDE = np.uint8(1)
 AT_TOP = np.uint8(2)
 
@@ -30,46 +31,64 @@ def fetch_ahead(source, base, step_z):
 
 @kernel
 def linear(source, base, wx, wy, wz, inside, steps, fill, out):
-    """Trilinear interpolation in float32: along z and y in pairs, along x last."""
+    """Trilinear interpolation in float32: along z and y in pairs, then along x.
+
+    The first loop loads and leaves one pair per voxel, the second is vectors throughout.
+    """
     step_y, step_z = steps[0], steps[1]
-    for i in range(len(out)):
-        b = np.uint64(base[i])
-        b1 = b + step_y
-        b2 = b + step_z
-        b3 = b2 + step_y
-        u, v, w = wx[i], wy[i], wz[i]
-        a0 = np.float32(source[b])
-        a1 = np.float32(source[b + ONE])
-        c0 = np.float32(source[b1])
-        c1 = np.float32(source[b1 + ONE])
-        d0 = np.float32(source[b2])
-        d1 = np.float32(source[b2 + ONE])
-        e0 = np.float32(source[b3])
-        e1 = np.float32(source[b3 + ONE])
-        p0 = a0 + w * (d0 - a0)
-        p1 = a1 + w * (d1 - a1)
-        q0 = c0 + w * (e0 - c0)
-        q1 = c1 + w * (e1 - c1)
-        r0 = p0 + v * (q0 - p0)
-        r1 = p1 + v * (q1 - p1)
-        value = r0 + u * (r1 - r0)
-        out[i] = value if inside[i] & INSIDE else fill
+    pairs = np.empty(2 * CHUNK, np.float32)
+    for start in range(0, len(out), CHUNK):
+        stop = min(start + CHUNK, len(out))
+        bases, vs, ws = base[start:stop], wy[start:stop], wz[start:stop]
+        for i in range(stop - start):
+            b = np.uint64(bases[i])
+            b1 = b + step_y
+            b2 = b + step_z
+            b3 = b2 + step_y
+            v, w = vs[i], ws[i]
+            a0 = np.float32(source[b])
+            a1 = np.float32(source[b + ONE])
+            c0 = np.float32(source[b1])
+            c1 = np.float32(source[b1 + ONE])
+            d0 = np.float32(source[b2])
+            d1 = np.float32(source[b2 + ONE])
+            e0 = np.float32(source[b3])
+            e1 = np.float32(source[b3 + ONE])
+            p0 = a0 + w * (d0 - a0)
+            p1 = a1 + w * (d1 - a1)
+            q0 = c0 + w * (e0 - c0)
+            q1 = c1 + w * (e1 - c1)
+            pairs[2 * i] = p0 + v * (q0 - p0)
+            pairs[2 * i + 1] = p1 + v * (q1 - p1)
+        finish_pairs(pairs, wx[start:stop], inside[start:stop], fill, out[start:stop])
 
 
 @kernel
 def bilinear(source, base, wx, wy, inside, step_y, fill, out):
     """Linear interpolation of a source of one slice, in float32."""
+    pairs = np.empty(2 * CHUNK, np.float32)
+    for start in range(0, len(out), CHUNK):
+        stop = min(start + CHUNK, len(out))
+        bases, vs = base[start:stop], wy[start:stop]
+        for i in range(stop - start):
+            b = np.uint64(bases[i])
+            b1 = b + step_y
+            v = vs[i]
+            a0 = np.float32(source[b])
+            a1 = np.float32(source[b + ONE])
+            c0 = np.float32(source[b1])
+            c1 = np.float32(source[b1 + ONE])
+            pairs[2 * i] = a0 + v * (c0 - a0)
+            pairs[2 * i + 1] = a1 + v * (c1 - a1)
+        finish_pairs(pairs, wx[start:stop], inside[start:stop], fill, out[start:stop])
+
+
+@kernel
+def finish_pairs(pairs, wx, inside, fill, out):
+    """Interpolate along x; write the fill where the voxel is outside."""
     for i in range(len(out)):
-        b = np.uint64(base[i])
-        b1 = b + step_y
-        u, v = wx[i], wy[i]
-        a0 = np.float32(source[b])
-        a1 = np.float32(source[b + ONE])
-        c0 = np.float32(source[b1])
-        c1 = np.float32(source[b1 + ONE])
-        r0 = a0 + v * (c0 - a0)
-        r1 = a1 + v * (c1 - a1)
-        value = r0 + u * (r1 - r0)
+        low = pairs[2 * i]
+        value = low + wx[i] * (pairs[2 * i + 1] - low)
         out[i] = value if inside[i] & INSIDE else fill
 
 
