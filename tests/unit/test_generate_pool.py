@@ -40,18 +40,18 @@ def _raises(job: str) -> Callable[[int], int]:
 
 
 def _threads(job: str) -> Callable[[int], tuple[str | None, ...]]:
-    names = ("NUMBA_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
+    names = ("OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
     return lambda task: (job * task, *(os.environ.get(name) for name in names))
 
 
 def test_every_task_comes_back_once_with_its_result() -> None:
-    workers = Workers(count=2, threads=1, start=_double, job="a")
+    workers = Workers(count=2, start=_double, job="a")
     results = list(run_tasks(workers, range(9)))
     assert sorted(results) == [(task, ("a", 2 * task)) for task in range(9)]
 
 
 def test_a_task_that_kills_its_worker_is_given_up_and_no_other_one(tmp_path: Path) -> None:
-    workers = Workers(count=2, threads=1, start=_dies_at_3, job=str(tmp_path))
+    workers = Workers(count=2, start=_dies_at_3, job=str(tmp_path))
     results = dict(run_tasks(workers, range(8)))
     assert isinstance(results.pop(3), Died)
     assert results == {task: 2 * task for task in range(8) if task != 3}
@@ -59,15 +59,15 @@ def test_a_task_that_kills_its_worker_is_given_up_and_no_other_one(tmp_path: Pat
 
 
 def test_an_exception_of_a_task_ends_the_run_and_comes_out() -> None:
-    workers = Workers(count=2, threads=1, start=_raises, job="disk full")
+    workers = Workers(count=2, start=_raises, job="disk full")
     with pytest.raises(ValueError, match="disk full"):
         list(run_tasks(workers, range(50)))
 
 
-def test_workers_get_the_threads_asked_for_and_the_parent_keeps_its_own() -> None:
+def test_libraries_get_one_thread_in_workers_and_the_parent_keeps_its_own() -> None:
     before = dict(os.environ)
-    workers = Workers(count=1, threads=3, start=_threads, job="")
-    assert list(run_tasks(workers, [0])) == [(0, ("", "3", "1"))]
+    workers = Workers(count=1, start=_threads, job="")
+    assert list(run_tasks(workers, [0])) == [(0, ("", "1", "1"))]
     assert dict(os.environ) == before
 
 
@@ -94,7 +94,7 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_stops_workers_at_once(tmp_path: Path) -> None:
-    workers = Workers(count=1, threads=1, start=_waits, job=str(tmp_path))
+    workers = Workers(count=1, start=_waits, job=str(tmp_path))
     results = run_tasks(workers, [0, 1])
     mark = tmp_path / "pid"
 
@@ -111,7 +111,7 @@ def test_an_interrupt_stops_workers_at_once(tmp_path: Path) -> None:
 
 
 def _run_waiting(job: str) -> None:
-    list(run_tasks(Workers(count=1, threads=1, start=_waits, job=job), [0]))
+    list(run_tasks(Workers(count=1, start=_waits, job=job), [0]))
 
 
 def _runs(pid: int) -> bool:

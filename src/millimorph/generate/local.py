@@ -283,7 +283,7 @@ def _outcomes(
         for task in tasks:
             yield task, maker.outcomes(task)
         return
-    crew = Workers(min(workers, len(tasks)), job.threads, _start, job)
+    crew = Workers(min(workers, len(tasks)), _start, job)
     for task, result in run_tasks(crew, tasks):
         yield task, SampleMaker(job).after_death(task) if isinstance(result, Died) else result
 

@@ -41,12 +41,11 @@ class Died:
 class Workers(Generic[Job, Task, Result]):
     """How many processes, and what each does: `start(job)` once, then its result per task.
 
-    `start` is a function of a module, since it travels by name. `threads` bounds Numba's threads
-    in each process; BLAS and ITK get one.
+    `start` is a function of a module, since it travels by name. BLAS and ITK get one thread in
+    each process; ours are an argument of `run`.
     """
 
     count: int
-    threads: int
     start: Start[Job, Task, Result]
     job: Job
 
@@ -60,7 +59,7 @@ def run_tasks(
     are handed out at a time.
     """
     waiting = deque(tasks)
-    with _limited_threads(workers.threads):
+    with _one_thread():
         while waiting:
             suspects = yield from _until_one_dies(workers, waiting)
             for task in suspects:
@@ -126,11 +125,10 @@ def _pool(workers: Workers[Job, Task, Result], count: int) -> Iterator[ProcessPo
 
 
 @contextmanager
-def _limited_threads(threads: int) -> Iterator[None]:
+def _one_thread() -> Iterator[None]:
     """Set the variables that bound a child's threads; libraries read them when they load."""
-    wanted = {**dict.fromkeys(_ONE_THREAD, "1"), "NUMBA_NUM_THREADS": str(threads)}
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
+    before = {name: os.environ.get(name) for name in _ONE_THREAD}
+    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
     try:
         yield
     finally:

@@ -3,7 +3,7 @@
 SimpleITK is loaded when one of these functions is called.
 """
 
-from typing import Any, overload
+from typing import Any, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,24 +13,8 @@ from millimorph.geometry import ImageGrid
 from millimorph.images import FrameAxis, LabelMap, ScalarImage
 from millimorph.io import orientation, sitk_transforms
 from millimorph.io.lazy import simpleitk
-from millimorph.transforms import (
-    AffineTransform,
-    BSplineTransform,
-    CompositeTransform,
-    DisplacementFieldTransform,
-    RadialDistortionTransform,
-    StationaryVelocityField,
-    Transform,
-)
+from millimorph.transforms import Transform
 
-_TRANSFORMS = (
-    AffineTransform,
-    BSplineTransform,
-    CompositeTransform,
-    DisplacementFieldTransform,
-    RadialDistortionTransform,
-    StationaryVelocityField,
-)
 _MOST_SPATIAL = 3
 
 
@@ -81,7 +65,7 @@ def to_sitk(value: ScalarImage | LabelMap | Transform) -> Any:
     """
     if isinstance(value, (ScalarImage, LabelMap)):
         return _packed(value)
-    if isinstance(value, _TRANSFORMS):
+    if isinstance(value, get_args(Transform)):
         return sitk_transforms.transform_to_sitk(value)
     raise ImageError(f"to_sitk takes an image, label map or transform, got {type(value).__name__}")
 
