@@ -51,7 +51,8 @@ class ScalarImage:
     `array` is (z, y, x) or (y, x), or has one leading axis: channels, or time frames if `frames` is
     given. Real integers of 8 to 64 bits, float32 and float64 are kept as they are. Two images are
     equal only if they are the same object. NaN is looked for by `check_finite`, not here. A copy is
-    made only of an array that is not C-contiguous or has the other byte order.
+    made only of an array that is not C-contiguous or has the other byte order; so do not change the
+    array afterwards, because what was derived from it is remembered.
 
     Raises ImageError for another type, and for a shape that does not fit the grid.
     """

@@ -38,10 +38,11 @@ class Elastic(Op):
     """A free-form deformation by cubic B-splines with random control points (Rueckert 1999).
 
     `control_spacing_mm`: above 0, one for all axes or one for each; or instead `control_points`,
-    their number along each axis, at least 4. `magnitude_mm`: the largest length of the
-    displacement. `lock_border`: the border of the reference grid stays where it is.
-    `allow_folding`: by default a field that would fold is shrunk, and `fold_shrink` (1: not at all)
-    records the factor in the recipe that a program holds.
+    their number along each axis, at least 4. `magnitude_mm`: no displacement is longer; the longest
+    is 5 to 10 % shorter. `lock_border`: the border of the reference grid stays where it is; without
+    it the longest displacement may lie beyond the border. `allow_folding`: by default a field that
+    would fold is shrunk, and `fold_shrink` (1: not at all) records the factor in the recipe that a
+    program holds.
     """
 
     model_config = not_both("control_spacing_mm", "control_points")

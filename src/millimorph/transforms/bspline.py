@@ -104,8 +104,7 @@ class BSplineTransform(PointMap):
         """A length that no displacement exceeds, from two rounds of knot insertion.
 
         A B-spline stays inside the convex hull of its control points, and refined ones lie near
-        the curve: the bound is at most a few per cent above the largest displacement of a smooth
-        field.
+        the curve: the bound is about 5 to 10 per cent above the largest displacement.
         """
         field = self.coefficients
         for _ in range(2):
