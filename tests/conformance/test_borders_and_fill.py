@@ -141,6 +141,26 @@ def test_edge_fill_continues_the_edge(backend, interpolation):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("shift_mm", [9.0, 9.3], ids=["copy", "resample"])
+def test_an_edge_that_goes_on_is_that_of_its_image_alone(backend, shift_mm):
+    """Images and labels of one grid share the traversal, but not what lies outside."""
+    grid = mm.ImageGrid((4, 3, 2))
+    voxels = np.full(grid.shape, 7, np.int16)
+    images = {name: mm.ScalarImage(voxels, grid) for name in ("edge", "number")}
+    labels = mm.LabelMap(np.ones(grid.shape, np.uint8), grid)
+    case = mm.Case(id="p", images=images, labels={"organs": labels})
+    pipeline = mm.Pipeline(
+        spatial=(mm.Affine(translation_mm=shift_mm),),
+        sampling={"edge": mm.ImageSampling(fill="edge"), "number": mm.ImageSampling(fill=-5.0)},
+        labels=mm.LabelSampling(fill=3),
+    )
+    result = mm.augment(case, pipeline, backend=backend)
+    assert (result.images["edge"].array == 7).all()
+    assert (result.images["number"].array == -5).all()
+    assert (result.labels["organs"].array == 3).all()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_minimum_fill_is_the_source_minimum(backend):
     result = sampled_at([10, -20, 40], [-4.0, 0.0], fill="minimum", backend=backend)
     assert result[0] == -20

@@ -4,7 +4,7 @@ For each block the coordinates are computed once for all arrays of a source grid
 is sampled, its pointwise ops are applied, and the block is written in the array's type.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
 import numpy as np
@@ -171,7 +171,7 @@ def _sample(job: Job, block: Block, first: int) -> None:
     from millimorph.kernels import sampling
 
     if job.sample.fill == "edge":
-        np.bitwise_or(block.inside, np.uint8(1), out=block.inside)
+        block = replace(block, inside=np.bitwise_or(block.inside, np.uint8(1)))
     last = first + len(block.inside)
     for number, (flat, channel) in enumerate(zip(job.flat, job.out, strict=True)):
         out = channel[first:last]
