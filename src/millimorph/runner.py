@@ -67,6 +67,7 @@ def run(
         CompileError: the case has not the parts, grids or types the program was compiled for.
         ImageError: infinite voxels, or NaN in an image without a declared value for it.
         LabelError: a flip swaps a label of the case with one that its type cannot hold.
+        TransformError: a landmark or box that the map's inverse does not reach.
     """
     _check_names(program, case)
     arrays: dict[str, Source] = {**case.images, **case.labels}

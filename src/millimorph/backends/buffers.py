@@ -13,8 +13,8 @@ from weakref import finalize
 import numpy as np
 import numpy.typing as npt
 
-LEAST_BYTES = 16_000_000  # the C library itself keeps smaller ones
-MOST_KEPT = 2
+LEAST_BYTES = 4_000_000  # the C library itself keeps smaller ones
+MOST_KEPT = 4
 
 _kept: list[mmap.mmap] = []
 _lock = RLock()  # giving back may happen while the same thread takes

@@ -131,15 +131,25 @@ def exact_lerp(a, b, weight):
 
 @kernel
 def nearest(source, base, wx, wy, wz, inside, steps, fill, out):
-    """The voxel at floor(index + 0.5), in the source's own type."""
+    """The voxel at floor(index + 0.5), in the source's own type.
+
+    The first loop, of vectors, finds the voxels; the second loads them.
+    """
     half = np.float32(0.5)
-    step_y, step_z = steps[0], steps[1]
-    for i in range(len(out)):
-        b = np.uint64(base[i])
-        b += ONE if wx[i] >= half else np.uint64(0)
-        b += step_y if wy[i] >= half else np.uint64(0)
-        b += step_z if wz[i] >= half else np.uint64(0)
-        out[i] = source[b] if inside[i] & INSIDE else fill
+    unsigned = base.dtype.type
+    none, step_x = unsigned(0), unsigned(1)
+    step_y, step_z = unsigned(steps[0]), unsigned(steps[1])
+    voxels = np.empty(CHUNK, base.dtype)
+    for start in range(0, len(out), CHUNK):
+        stop = min(start + CHUNK, len(out))
+        bases = base[start:stop]
+        us, vs, ws = wx[start:stop], wy[start:stop], wz[start:stop]
+        for i in range(stop - start):
+            up_x = step_x if us[i] >= half else none
+            up_y = step_y if vs[i] >= half else none
+            up_z = step_z if ws[i] >= half else none
+            voxels[i] = bases[i] + up_x + up_y + up_z
+        pick(source, voxels[: stop - start], inside[start:stop], fill, out[start:stop])
 
 
 @kernel
