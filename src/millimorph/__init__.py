@@ -60,11 +60,13 @@ if TYPE_CHECKING:
         Elastic,
         Flip,
         Gamma,
+        GaussianBlur,
         GaussianNoise,
         OneOf,
         Pad,
         QuarterTurn,
         RadialDistortion,
+        Remap,
         Rotation,
         SomeOf,
         Transform,
@@ -108,8 +110,8 @@ _WHERE = {
     "io": "from_sitk labels_from_sitk read_boxes read_displacement_field read_image read_labels "
     "read_landmarks read_transform to_sitk write_boxes write_image write_labels write_landmarks "
     "write_transform",
-    "ops": "Affine Crop Diffeomorphic Elastic Flip Gamma GaussianNoise OneOf Pad QuarterTurn "
-    "RadialDistortion Rotation SomeOf Transform Warp",
+    "ops": "Affine Crop Diffeomorphic Elastic Flip OneOf Pad QuarterTurn RadialDistortion Rotation "
+    "SomeOf Transform Warp Gamma GaussianBlur GaussianNoise Remap",
     "phantoms": "phantom_cases",
     "pipelines": "get_pipeline named_pipelines",
     "program": "Program",
@@ -143,6 +145,7 @@ __all__ = [
     "FrameAxis",
     "FullFactorial",
     "Gamma",
+    "GaussianBlur",
     "GaussianNoise",
     "GeometryError",
     "ImageError",
@@ -169,6 +172,7 @@ __all__ = [
     "Random",
     "Recipe",
     "Reference",
+    "Remap",
     "Rotation",
     "ScalarImage",
     "Sobol",

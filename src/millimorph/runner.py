@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from itertools import islice
-from typing import Literal, TypeVar, assert_never, cast
+from types import ModuleType
+from typing import Literal, TypeVar, assert_never, cast, get_args
 
 import numpy as np
 
 from millimorph import compiler
+from millimorph.backends.cpus import available_cpus
+from millimorph.backends.scene import Scene
 from millimorph.compiler.stages import smoothing_mm
 from millimorph.designs import Random
 from millimorph.errors import CompileError, ImageError, LabelError, MillimorphError
@@ -17,11 +21,14 @@ from millimorph.ops import RadialDistortion
 from millimorph.program import (
     Fill,
     Interpolation,
+    LabelPass,
     MovePoints,
+    Paint,
     Program,
     Resample,
     Role,
     Sampled,
+    VolumePass,
 )
 from millimorph.recipe import Pipeline, Recipe, draw
 from millimorph.transforms import AffineTransform, Transform
@@ -70,6 +77,7 @@ def run(
         TransformError: a landmark or box that the map's inverse does not reach.
     """
     _check_names(program, case)
+    engine = _engine(backend, threads)
     arrays: dict[str, Source] = {**case.images, **case.labels}
     made: dict[str, Source] = {}
     landmarks: dict[str, Landmarks] = {}
@@ -78,7 +86,10 @@ def run(
         match stage:
             case Resample():
                 _check_fits(stage, arrays)
-                made |= _run_resample(stage, arrays, backend, threads)
+                made |= engine.resample(stage, arrays)
+            case VolumePass() | Paint() | LabelPass():
+                made[stage.name] = engine.follow(stage, arrays, made)
+                arrays.setdefault(stage.name, made[stage.name])
             case MovePoints():
                 landmarks = {n: _moved(case.landmarks[n], stage) for n in stage.landmarks}
                 boxes = {n: _moved_boxes(case.boxes[n], stage) for n in stage.boxes}
@@ -86,8 +97,8 @@ def run(
                 assert_never(stage)
     return AugmentedCase(
         id=case.id,
-        images={name: cast("ScalarImage", made[name]) for name in case.images},
-        labels={name: cast("LabelMap", made[name]) for name in case.labels},
+        images={n: a for n in arrays if isinstance(a := made[n], ScalarImage)},
+        labels={n: a for n in arrays if isinstance(a := made[n], LabelMap)},
         landmarks=landmarks,
         boxes=boxes,
         recipe=program.recipe,
@@ -144,7 +155,7 @@ def resample(  # noqa: PLR0913 - the options of a resample, each with its defaul
         smoothing_mm=smoothing_mm(image.grid, onto) if smooth else None,
     )
     stage = compiler.resample_stage((sample,), image.grid, onto, pull)
-    return cast("Array", _run_resample(stage, {"image": image}, backend, threads)["image"])
+    return cast("Array", _engine(backend, threads).resample(stage, {"image": image})["image"])
 
 
 def augment(
@@ -184,21 +195,47 @@ def _as_map(given: Transform | RadialDistortion | None, dimension: int) -> Trans
     return given.map(dimension) if isinstance(given, RadialDistortion) else given
 
 
-def _run_resample(
-    stage: Resample, arrays: Mapping[str, Source], backend: Backend, threads: int | None
-) -> dict[str, Source]:
+@dataclass(frozen=True)
+class _Engine:
+    """A backend and its threads."""
+
+    backend: ModuleType
+    threads: int
+
+    def resample(self, stage: Resample, arrays: Mapping[str, Source]) -> dict[str, Source]:
+        """Run one resample."""
+        return dict(self.backend.run_resample(stage, arrays, self.threads))
+
+    def follow(
+        self,
+        stage: VolumePass | Paint | LabelPass,
+        originals: Mapping[str, Source],
+        made: Mapping[str, Source],
+    ) -> Source:
+        """Run a stage on what earlier stages made; a painted image is its own original."""
+        labels = {name: array for name, array in made.items() if isinstance(array, LabelMap)}
+        read = stage.labels if isinstance(stage, Paint) else stage.name
+        original = originals.get(stage.name, made[read])
+        nan = stage.nan if isinstance(stage, VolumePass) else None
+        scene = Scene(stage.name, stage.grid, original, nan, labels, self.threads)
+        match stage:
+            case VolumePass():
+                return cast("Source", self.backend.run_volume_pass(stage, made[read], scene))
+            case Paint():
+                return cast("Source", self.backend.run_paint(stage, made[read], scene))
+            case LabelPass():
+                return cast("Source", self.backend.run_label_pass(stage, made[read], scene))
+            case _:
+                assert_never(stage)
+
+
+def _engine(backend: Backend, threads: int | None) -> _Engine:
     """Load a backend when it is first asked for."""
     if threads is not None and threads < 1:
         raise MillimorphError(f"threads must be at least 1, got {threads}")
-    if backend == "cpu":
-        from millimorph.backends import cpu
-
-        return cpu.run_resample(stage, arrays, threads)
-    if backend == "reference":
-        from millimorph.backends import reference
-
-        return dict(reference.run_resample(stage, arrays))
-    raise MillimorphError(f'there is no backend "{backend}"; use "cpu" or "reference"')
+    if backend not in get_args(Backend):
+        raise MillimorphError(f'there is no backend "{backend}"; use "cpu" or "reference"')
+    return _Engine(import_module(f"millimorph.backends.{backend}"), threads or available_cpus())
 
 
 def _check_names(program: Program, case: Case) -> None:
@@ -208,6 +245,8 @@ def _check_names(program: Program, case: Case) -> None:
         match stage:
             case Resample():
                 wanted |= {(sample.role, sample.name) for sample in stage.samples}
+            case VolumePass() | Paint() | LabelPass():
+                continue
             case MovePoints():
                 wanted |= {("landmarks", name) for name in stage.landmarks}
                 wanted |= {("boxes", name) for name in stage.boxes}

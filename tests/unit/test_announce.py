@@ -7,7 +7,7 @@ import numba
 import pytest
 from numba.core import event
 
-from millimorph.backends.announce import MESSAGE, Announcer
+from millimorph.backends.cpu.announce import MESSAGE, Announcer
 
 
 def compilation_of(module):

@@ -96,7 +96,7 @@ def generate(  # noqa: PLR0913 - one parameter per option
         workers: Processes; left out, one per CPU. The files do not depend on it.
         backend: cpu is fast; reference is slow, and the definition of correct.
     """
-    from millimorph.backends.cpu import available_cpus
+    from millimorph.backends.cpus import available_cpus
     from millimorph.cli.progress import shown_progress
     from millimorph.cli.texts import design_text, report_text
     from millimorph.generate import DatasetRequest, generate_dataset

@@ -1,26 +1,23 @@
 """From a recipe and the headers of a case to its program."""
 
 from collections.abc import Mapping
-from typing import assert_never
 
 import numpy as np
 
+from millimorph.compiler.intensity import with_intensity
 from millimorph.compiler.maps import composed, pull_back, reflection_normal
 from millimorph.compiler.stages import resample_stage, smoothing_mm
 from millimorph.compiler.targets import reference_of, target_of
-from millimorph.compiler.world import World, number
+from millimorph.compiler.world import World
 from millimorph.errors import CompileError
 from millimorph.geometry import ImageGrid
 from millimorph.images import Boxes, Case, LabelMap, Landmarks, ScalarImage
-from millimorph.ops import Flip, Gamma, GaussianNoise, IntensityOp, SpatialOp
+from millimorph.ops import Flip, SpatialOp
 from millimorph.program import (
     MovePoints,
-    NormalNoise,
-    Pointwise,
-    PowerCurve,
     Program,
+    Resample,
     Sampled,
-    Stage,
 )
 from millimorph.recipe import ImageSampling, LabelSampling, Recipe
 from millimorph.transforms import Transform
@@ -53,11 +50,12 @@ def compile_recipe(recipe: Recipe, case: Case) -> Program:
             maps.append(pull)
     pull_all = composed(maps, world.dimension)
     swaps, renames = _pairs_to_swap(world)
-    stages: list[Stage] = []
+    resamples: list[Resample] = []
     for source, arrays in _by_grid(case).items():
         target = target_of(source, world)
         samples = tuple(_sampled(name, a, world, target, swaps) for name, a in arrays.items())
-        stages.append(resample_stage(samples, source, target, pull_all))
+        resamples.append(resample_stage(samples, source, target, pull_all))
+    stages = list(with_intensity(recipe, resamples))
     if case.landmarks or case.boxes:
         stages.append(MovePoints(tuple(case.landmarks), tuple(case.boxes), pull_all, renames))
     return Program(recipe.replace(spatial=tuple(ops)), tuple(stages))
@@ -119,7 +117,6 @@ def _sampled(
         array.channels,
         smoothing_mm=smoothing_mm(array.grid, target) if smooth else None,
         nan=options.nan,
-        pointwise=tuple(_pointwise(op, world.recipe, name) for op in world.recipe.intensity),
     )
 
 
@@ -137,19 +134,6 @@ def _held_swaps(swaps: Swaps, labels: LabelMap) -> tuple[Swaps, Swaps]:
         elif one or other:
             lost.append(pair if one else pair[::-1])
     return tuple(held), tuple(lost)
-
-
-def _pointwise(op: IntensityOp, recipe: Recipe, name: str) -> Pointwise:
-    """An intensity op on one image; images of a case get noise of their own."""
-    match op:
-        case Gamma():
-            return PowerCurve(number(op.gamma))
-        case GaussianNoise():
-            deviation = op.std if op.std is not None else op.std_fraction
-            stream = recipe.stream(f"{op.id}/{name}")
-            return NormalNoise(number(deviation), op.std is None, stream)
-        case _:
-            assert_never(op)
 
 
 def _pairs_to_swap(

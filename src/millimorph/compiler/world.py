@@ -24,6 +24,23 @@ def numbers(value: object) -> tuple[float, ...] | float:
     return tuple(number(v) for v in value) if isinstance(value, tuple) else number(value)
 
 
+def per_axis(parameter: object, name: str, dimension: int) -> tuple[float, ...]:
+    """One number for each axis; of those for three axes the first two in two dimensions."""
+    values = numbers(parameter)
+    if not isinstance(values, tuple):
+        return (values,) * dimension
+    if len(values) < dimension:
+        raise _too_few(name, len(values), dimension)
+    return values[:dimension]
+
+
+def _too_few(name: str, count: int, dimension: int) -> CompileError:
+    return CompileError(
+        f"{name} has {count} numbers, the case is {dimension}D; draw the recipe from a pipeline "
+        f"for {dimension}D (its field dimension)"
+    )
+
+
 @dataclass(frozen=True)
 class World:
     """A recipe, its case and the reference grid about which the ops turn."""
@@ -50,12 +67,7 @@ class World:
 
     def per_axis(self, parameter: object, name: str) -> tuple[float, ...]:
         """One number for each axis of the case."""
-        values = numbers(parameter)
-        if not isinstance(values, tuple):
-            return (values,) * self.dimension
-        if len(values) < self.dimension:
-            raise self._too_few(name, len(values))
-        return values[: self.dimension]
+        return per_axis(parameter, name, self.dimension)
 
     def whole_per_axis(self, parameter: object, name: str) -> tuple[int, ...]:
         """One whole number for each axis of the case."""
@@ -69,11 +81,5 @@ class World:
         if self.dimension == 2:
             return (values[-1],)
         if len(values) < self.dimension:
-            raise self._too_few(name, len(values))
+            raise _too_few(name, len(values), self.dimension)
         return values
-
-    def _too_few(self, name: str, count: int) -> CompileError:
-        return CompileError(
-            f'{name} has {count} numbers, case "{self.case.id}" is {self.dimension}D; '
-            f"draw the recipe from a pipeline for {self.dimension}D (its field dimension)"
-        )

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from millimorph.backends.cpu import available_cpus
+from millimorph.backends.cpus import available_cpus
 from millimorph.designs import Design, Random, with_count
 from millimorph.errors import ImageError, OutputError, PipelineError
 from millimorph.generate.inputs import CaseInput, Patterns, pipelines_by_dimension, read_inputs

@@ -2,7 +2,11 @@
 
 from millimorph.ops.base import Op
 from millimorph.ops.control import AnyOp, OneOf, SimpleOp, SomeOf, is_spatial
-from millimorph.ops.intensity import Gamma, GaussianNoise, IntensityOp
+from millimorph.ops.intensity import IntensityOp
+from millimorph.ops.labels import Remap
+from millimorph.ops.levels import Gamma
+from millimorph.ops.noise import GaussianNoise
+from millimorph.ops.selection import ImageOp, LabelOp
 from millimorph.ops.spatial import (
     Affine,
     Crop,
@@ -17,6 +21,7 @@ from millimorph.ops.spatial import (
     Transform,
     Warp,
 )
+from millimorph.ops.stencils import GaussianBlur
 
 __all__ = [
     "Affine",
@@ -26,13 +31,17 @@ __all__ = [
     "Elastic",
     "Flip",
     "Gamma",
+    "GaussianBlur",
     "GaussianNoise",
+    "ImageOp",
     "IntensityOp",
+    "LabelOp",
     "OneOf",
     "Op",
     "Pad",
     "QuarterTurn",
     "RadialDistortion",
+    "Remap",
     "Rotation",
     "SimpleOp",
     "SomeOf",

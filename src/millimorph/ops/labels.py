@@ -1,55 +1,47 @@
-"""The label pairs that a left/right reflection swaps."""
+"""Ops on label maps, and the one that makes an image from a label map."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+from millimorph.ops.pairs import LARGEST_LABEL
+from millimorph.ops.selection import LabelOp
 from millimorph.parameters import Checked
 from millimorph.values import shown, whole
 
-LARGEST_LABEL = 2**32 - 1
 
-Pair = tuple[int, int] | tuple[str, str]
+class NewLabels(Checked):
+    """Pairs [old, new] of labels; no old label twice."""
 
-
-class PairRule(Checked):
-    """Pairs of labels or of landmark names; none may be in two pairs."""
-
-    def parse(self, given: Any) -> tuple[Pair, ...] | None:
-        """The pairs as tuples, or None where nothing was declared."""
-        if given is None:
-            return None
-        if not isinstance(given, list | tuple):
-            raise ValueError(  # noqa: TRY004 (for pydantic)
-                f"must be a list of pairs such as [[2, 3]], got {shown(given)}"
-            )
-        pairs = tuple(_pair(entry) for entry in given)
-        seen: set[int | str] = set()
-        for member in (member for pair in pairs for member in pair):
-            if member in seen:
-                raise ValueError(f"must name each label once, got {shown(member)} twice")
-            seen.add(member)
+    def parse(self, given: Any) -> tuple[tuple[int, int], ...]:
+        """The pairs as tuples."""
+        message = f"must be a list of pairs [old, new] such as [[3, 2], [7, 0]], got {shown(given)}"
+        if not isinstance(given, list | tuple) or not given:
+            raise ValueError(message)
+        try:
+            pairs = tuple((whole(old), whole(new)) for old, new in given)
+        except (TypeError, ValueError):
+            raise ValueError(message) from None
+        if min(min(pair) for pair in pairs) < 0 or max(max(p) for p in pairs) > LARGEST_LABEL:
+            raise ValueError(f"must have labels from 0 to {LARGEST_LABEL}, got {shown(given)}")
+        if len({old for old, _ in pairs}) < len(pairs):
+            raise ValueError(f"must list each old label once, got {shown(given)}")
         return pairs
 
     def schema(self) -> dict[str, Any]:
-        """A list of pairs of integers or of strings."""
+        """An array of pairs of integers."""
         label = {"type": "integer", "minimum": 0, "maximum": LARGEST_LABEL}
-        kinds = (label, {"type": "string", "minLength": 1})
-        pairs = [{"type": "array", "items": k, "minItems": 2, "maxItems": 2} for k in kinds]
-        return {"anyOf": [{"type": "array", "items": {"anyOf": pairs}}, {"type": "null"}]}
+        pair = {"type": "array", "items": label, "minItems": 2, "maxItems": 2}
+        return {"type": "array", "items": pair, "minItems": 1}
 
 
-LabelPairs = Annotated[tuple[Pair, ...] | None, PairRule()]
+class Remap(LabelOp):
+    """Give labels other numbers, all at once; a label that is not listed stays what it is.
+
+    `pairs`: [old, new] for each label that changes.
+    """
+
+    op: Literal["remap"] = "remap"
+    pairs: Annotated[tuple[tuple[int, int], ...], NewLabels()]
 
 
-def _pair(given: Any) -> Pair:
-    if not isinstance(given, list | tuple) or len(given) != 2:
-        raise ValueError(f"must be a list of pairs such as [[2, 3]], got the entry {shown(given)}")
-    first, second = given
-    if isinstance(first, str) and isinstance(second, str) and first and second:
-        return first, second
-    try:
-        numbers = whole(first), whole(second)
-    except ValueError:
-        raise ValueError(f"must pair two labels or two names, got {shown(given)}") from None
-    if min(numbers) < 0 or max(numbers) > LARGEST_LABEL:
-        raise ValueError(f"must have labels from 0 to {LARGEST_LABEL}, got {shown(given)}")
-    return numbers
+ShapeOp = Remap
+"""Ops that change label maps."""

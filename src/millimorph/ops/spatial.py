@@ -15,7 +15,7 @@ from millimorph.distributions import Choice, Parameter, Uniform
 from millimorph.ops.base import Centre, Op, PerAxisParameter, WholeParameter
 from millimorph.ops.deformations import Diffeomorphic, Elastic, RadialDistortion, Warp
 from millimorph.ops.extents import Crop, Pad
-from millimorph.ops.labels import LabelPairs
+from millimorph.ops.pairs import LabelPairs
 from millimorph.ops.rotations import random_versor, versor_coordinates
 from millimorph.parameters import (
     ANGLES,

@@ -12,9 +12,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
+from millimorph.backends.scene import Rules
 from millimorph.images import LabelMap, ScalarImage, background_value, check_finite
 from millimorph.kernels.elementary import exp
-from millimorph.program import NormalNoise, Sampled
+from millimorph.program import Amount, Sampled
 
 Source = ScalarImage | LabelMap
 Array = npt.NDArray[Any]
@@ -47,22 +48,22 @@ def channels(source: Source) -> Array:
     return array if array.ndim == 4 else array[:, None]
 
 
-def clean(source: Source, sample: Sampled) -> Array:
+def clean(source: Source, rules: Rules) -> Array:
     """The voxels (c, z, y, x), all finite: NaN replaced by the declared value, or an error."""
     voxels = channels(source)
     if isinstance(source, LabelMap) or voxels.dtype.kind != "f":
         return voxels
-    if sample.nan is None:
-        remember(source, ("finite",), lambda: source.check_finite(sample.name))
+    if rules.nan is None:
+        remember(source, ("finite",), lambda: source.check_finite(rules.name))
         return voxels
-    replacement = voxels.dtype.type(sample.nan)
+    replacement = voxels.dtype.type(rules.nan)
 
     def make() -> Array:
         mended = np.where(np.isnan(voxels), replacement, voxels)
-        check_finite(mended.reshape(source.array.shape), source.grid, sample.name)
+        check_finite(mended.reshape(source.array.shape), source.grid, rules.name)
         return mended
 
-    return remember(source, ("nan", sample.nan), make)
+    return remember(source, ("nan", rules.nan), make)
 
 
 def before_swaps(label: int, swaps: tuple[tuple[int, int], ...]) -> int:
@@ -89,31 +90,31 @@ def fill_number(source: Source, sample: Sampled) -> float:
             return float(number)
 
 
-def value_range(source: Source, sample: Sampled) -> tuple[float, float]:
+def value_range(source: Source, rules: Rules) -> tuple[float, float]:
     """Minimum and maximum of the source."""
 
     def make() -> tuple[float, float]:
-        voxels = clean(source, sample)
+        voxels = clean(source, rules)
         return float(np.min(voxels)), float(np.max(voxels))
 
-    return remember(source, ("range", sample.nan), make)
+    return remember(source, ("range", rules.nan), make)
 
 
-def robust_range(source: Source, sample: Sampled) -> float:
+def robust_range(source: Source, rules: Rules) -> float:
     """From the 1st to the 99th percentile of the source, as ranks without interpolation."""
 
     def make() -> float:
-        voxels = clean(source, sample).reshape(-1)
+        voxels = clean(source, rules).reshape(-1)
         low, high = int(0.01 * (voxels.size - 1)), int(0.99 * (voxels.size - 1))
         ranked = np.partition(voxels, (low, high))
         return float(ranked[high]) - float(ranked[low])
 
-    return remember(source, ("robust", sample.nan), make)
+    return remember(source, ("robust", rules.nan), make)
 
 
-def noise_deviation(op: NormalNoise, source: Source, sample: Sampled) -> float:
-    """The deviation in grey levels."""
-    return op.deviation * (robust_range(source, sample) if op.of_robust_range else 1.0)
+def grey_levels(amount: Amount, source: Source, rules: Rules) -> float:
+    """An amplitude in grey levels of the original image."""
+    return amount.number * (robust_range(source, rules) if amount.of_robust_range else 1.0)
 
 
 def gaussian_taps(sd: float) -> npt.NDArray[np.float32]:
@@ -139,13 +140,13 @@ def smoothed(source: Source, sample: Sampled) -> Array:
                 zip(deviations, source.grid.spacing_mm, strict=True)
             ):
                 if sd_mm > 0.0:
-                    channel[...] = _convolved(channel, gaussian_taps(sd_mm / spacing), axis)
+                    channel[...] = convolved(channel, gaussian_taps(sd_mm / spacing), axis)
         return voxels
 
     return remember(source, ("smooth", deviations, sample.nan), make)
 
 
-def _convolved(
+def convolved(
     volume: npt.NDArray[np.float32], taps: npt.NDArray[np.float32], axis: int
 ) -> npt.NDArray[np.float32]:
     """One volume (z, y, x) convolved along x (0), y (1) or z (2)."""

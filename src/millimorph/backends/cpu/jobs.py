@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from millimorph.backends import buffers
-from millimorph.backends.sources import (
+from millimorph.backends.cpu import buffers
+from millimorph.backends.cpu.sources import (
     SPLINE_PAD,
     Source,
     clean,
@@ -15,6 +15,7 @@ from millimorph.backends.sources import (
     smoothed,
     spline_coefficients,
 )
+from millimorph.backends.scene import Scene
 from millimorph.program import Resample, Sampled
 
 Array = npt.NDArray[Any]
@@ -45,6 +46,12 @@ class Job:
     fill: float
     taps: Taps
     slices: int
+    scene: Scene
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether voxels are more than read: steps are applied, or another type is written."""
+        return bool(self.sample.pointwise) or self.sample.stored is not None
 
     @property
     def fill_is_rounded(self) -> bool:
@@ -57,7 +64,7 @@ def make_job(sample: Sampled, source: Source, stage: Resample) -> Job:
     """Prepare one array of a stage; what its source derives is made once and kept with it."""
     voxels = clean(source, sample)
     fill = fill_number(source, sample)
-    out = buffers.empty((len(voxels), stage.target.voxel_count), voxels.dtype)
+    out = buffers.empty((len(voxels), stage.target.voxel_count), np.dtype(sample.written))
     if sample.interpolation == "cubic":
         array: Array = spline_coefficients(source, sample)
     elif sample.interpolation == "linear":
@@ -70,7 +77,8 @@ def make_job(sample: Sampled, source: Source, stage: Resample) -> Job:
     if array.shape[3] == 1:
         array = np.repeat(array, 2, axis=3)
     flat = tuple(np.ascontiguousarray(channel).reshape(-1) for channel in array)
-    return Job(sample, source, flat, out, fill, taps, voxels.shape[1])
+    scene = Scene(sample.name, stage.target, source, sample.nan)
+    return Job(sample, source, flat, out, fill, taps, voxels.shape[1], scene)
 
 
 def _taps(shape: tuple[int, ...], array: Array, *, edge: bool, cubic: bool) -> Taps:

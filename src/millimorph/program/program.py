@@ -1,107 +1,26 @@
-"""What will be done to the voxels of a case: a Program is a list of stages, each one traversal.
-
-A program holds no voxel and decides nothing at run time. Its text lists the stages, how often
-memory is passed over, and how many bytes that moves.
-"""
+"""A program: the stages that make a sample, and how it prints."""
 
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import assert_never
 
 import numpy as np
 
 from millimorph.errors import CompileError
 from millimorph.geometry import ImageGrid
-from millimorph.kernels.philox import StreamKey
+from millimorph.program.stages import (
+    LabelPass,
+    MovePoints,
+    Paint,
+    Resample,
+    Sampled,
+    Stage,
+    VolumePass,
+    channels_text,
+)
 from millimorph.recipe import Recipe
 from millimorph.transforms import CompositeTransform, Transform
 
-Role = Literal["images", "labels"]
-Interpolation = Literal["nearest", "linear", "cubic", "label_linear"]
-Fill = float | Literal["background", "minimum", "edge"]
-
 FLOAT32_BYTES = 4
-
-
-@dataclass(frozen=True)
-class PowerCurve:
-    """Grey levels to a power between the source's minimum and maximum."""
-
-    exponent: float
-
-
-@dataclass(frozen=True)
-class NormalNoise:
-    """Normal noise of a deviation in grey levels, or in robust ranges of the source."""
-
-    deviation: float
-    of_robust_range: bool
-    stream: StreamKey
-
-
-Pointwise = PowerCurve | NormalNoise
-
-
-@dataclass(frozen=True)
-class Sampled:
-    """One array of the case and how it is read.
-
-    `smoothing_mm` is the standard deviation, per source axis, of the Gaussian that precedes
-    downsampling; `swaps` are pairs of labels that change places; `lost_swaps` are pairs of which
-    the type holds only the first, an error where that label occurs; `nan` replaces NaN (None:
-    error); `pointwise` ops are applied in order to each block of voxels before it leaves the cache.
-    """
-
-    role: Role
-    name: str
-    interpolation: Interpolation
-    fill: Fill
-    dtype: str
-    channels: int = 1
-    smoothing_mm: tuple[float, ...] | None = None
-    swaps: tuple[tuple[int, int], ...] = ()
-    lost_swaps: tuple[tuple[int, int], ...] = ()
-    nan: float | None = None
-    pointwise: tuple[Pointwise, ...] = ()
-
-
-@dataclass(frozen=True)
-class LatticeCopy:
-    """A map of target to source voxels without interpolation.
-
-    Source index along axis `k` = `signs[k]` * target index along axis `axes[k]` + `offsets[k]`;
-    all in x, y, z order.
-    """
-
-    axes: tuple[int, ...]
-    signs: tuple[int, ...]
-    offsets: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Resample:
-    """Pull the samples, which share the source grid, onto the target grid in one traversal."""
-
-    samples: tuple[Sampled, ...]
-    source: ImageGrid
-    target: ImageGrid
-    source_from_target: Transform
-    copy: LatticeCopy | None = None
-
-
-@dataclass(frozen=True)
-class MovePoints:
-    """Push landmarks and boxes with the inverse of the map, then rename the mirrored ones.
-
-    `landmarks` and `boxes` are the roles; `renames` are pairs of names within them.
-    """
-
-    landmarks: tuple[str, ...]
-    boxes: tuple[str, ...]
-    source_from_target: Transform
-    renames: tuple[tuple[str, str], ...] = ()
-
-
-Stage = Resample | MovePoints
 
 
 @dataclass(frozen=True)
@@ -140,10 +59,9 @@ class Program:
                 f"{number}. {text}" if i == 0 else f"   {text}"
                 for i, text in enumerate(_text(stage))
             ]
-            if isinstance(stage, Resample):
-                stage_passes, moved = _cost(stage)
-                passes += stage_passes
-                total += moved
+            stage_passes, moved = _cost(stage)
+            passes += stage_passes
+            total += moved
         noun = "pass" if passes == 1 else "passes"
         lines.append(f"{passes} {noun} over memory, {_megabytes(total)} read and written")
         return "\n".join(lines)
@@ -153,19 +71,37 @@ def _megabytes(count: int) -> str:
     return f"{count / 1e6:.1f} MB"
 
 
-def _cost(stage: Resample) -> tuple[int, int]:
+def _cost(stage: Stage) -> tuple[int, int]:
     """Passes over memory and the most bytes they read and write: the whole source, if need be."""
+    match stage:
+        case Resample():
+            return _resample_cost(stage)
+        case VolumePass():
+            return 1, stage.count * stage.grid.voxel_count * (FLOAT32_BYTES + _bytes(stage.written))
+        case Paint() | LabelPass():
+            return 1, 2 * stage.grid.voxel_count * _bytes(stage.written)
+        case MovePoints():
+            return 0, 0
+        case _:
+            assert_never(stage)
+
+
+def _bytes(kind: str) -> int:
+    return np.dtype(kind).itemsize
+
+
+def _resample_cost(stage: Resample) -> tuple[int, int]:
     passes, moved = 1, 0
     source, target = stage.source.voxel_count, stage.target.voxel_count
     for sample in stage.samples:
-        item = np.dtype(sample.dtype).itemsize
-        moved += sample.channels * item * (source + target)
+        item, written = _bytes(sample.dtype), _bytes(sample.written)
+        moved += sample.channels * (item * source + written * target)
         filtered = _filtered_axes(sample, stage)
         passes += filtered
         moved += filtered * 2 * FLOAT32_BYTES * sample.channels * source
         if stage.copy is not None and sample.pointwise:
             passes += 1
-            moved += 2 * item * sample.channels * target
+            moved += 2 * written * sample.channels * target
     return passes, moved
 
 
@@ -187,6 +123,18 @@ def _text(stage: Stage) -> list[str]:
             for sample in stage.samples:
                 lines.append("  " + _sample_text(sample, copied=stage.copy is not None))
             return lines
+        case VolumePass():
+            text = f"{stage.name}: {stage.step}{channels_text(stage.channels)}"
+            if stage.pointwise:
+                text += ", then in the same pass "
+            return [text + ", ".join(str(applied) for applied in stage.pointwise)]
+        case Paint():
+            text = f"{stage.name}: made from {stage.labels}, {stage.step}"
+            if stage.pointwise:
+                text += ", then in the same pass "
+            return [text + ", ".join(str(applied) for applied in stage.pointwise)]
+        case LabelPass():
+            return [f"{stage.name}: {stage.step}"]
         case MovePoints():
             names = ", ".join((*stage.landmarks, *stage.boxes))
             return [f"move points: {names}"]
@@ -210,21 +158,10 @@ def _sample_text(sample: Sampled, *, copied: bool) -> str:
         )
     if sample.pointwise:
         text += ", then " if copied else ", then in the same pass "
-        text += ", ".join(_pointwise_text(op) for op in sample.pointwise)
+        text += ", ".join(str(applied) for applied in sample.pointwise)
     if sample.swaps:
         text += ", labels swapped " + ", ".join(f"{a}<->{b}" for a, b in sample.swaps)
     return text
-
-
-def _pointwise_text(op: Pointwise) -> str:
-    match op:
-        case PowerCurve():
-            return f"gamma {op.exponent:.4g}"
-        case NormalNoise():
-            unit = " of the robust range" if op.of_robust_range else ""
-            return f"Gaussian noise {op.deviation:.4g}{unit}"
-        case _:
-            assert_never(op)
 
 
 def _size(grid: ImageGrid) -> str:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from millimorph.backends.blocks import WIDE_BYTES
-from millimorph.backends.index_map import AffineRows, IndexMap, PointSteps, SplineRows
-from millimorph.backends.jobs import Job
-from millimorph.backends.lattice import typed_fill
+from millimorph.backends.cpu.index_map import AffineRows, IndexMap, PointSteps, SplineRows
+from millimorph.backends.cpu.jobs import Job
+from millimorph.backends.cpu.lattice import typed_fill
+from millimorph.backends.cpu.pointwise import WIDE_BYTES
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def _is_plain_linear(job: Job) -> bool:
 
 def _is_plain_nearest(job: Job) -> bool:
     sample = job.sample
-    return sample.interpolation == "nearest" and sample.fill != "edge" and not sample.pointwise
+    return sample.interpolation == "nearest" and sample.fill != "edge" and not job.is_changed
 
 
 def sample_strips(

@@ -7,18 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from millimorph.backends import _reference_pointwise as pointwise
-from millimorph.backends import _reference_sampling as sampling
-from millimorph.backends._reference_sampling import AnyArray, Floats
+from millimorph.backends.reference import pointwise, sampling
+from millimorph.backends.reference.originals import without_nan
+from millimorph.backends.reference.passes import run_label_pass, run_paint, run_volume_pass
+from millimorph.backends.reference.pointwise import as_type
+from millimorph.backends.reference.sampling import AnyArray, Floats
+from millimorph.backends.scene import Scene, Where
 from millimorph.geometry import ImageGrid
-from millimorph.images import LabelMap, ScalarImage, background_value, check_finite
+from millimorph.images import LabelMap, ScalarImage, background_value
 from millimorph.program import Fill, LatticeCopy, Resample, Sampled
+
+__all__ = ["run_label_pass", "run_paint", "run_resample", "run_volume_pass"]
 
 Volume: TypeAlias = ScalarImage | LabelMap
 Sampler: TypeAlias = Callable[[Floats], AnyArray]
@@ -27,7 +32,11 @@ _POINTS_PER_BLOCK = 1 << 16
 _HALF_VOXEL = 0.5
 
 
-def run_resample(stage: Resample, sources: Mapping[str, Volume]) -> dict[str, Volume]:
+def run_resample(
+    stage: Resample,
+    sources: Mapping[str, Volume],
+    threads: int = 1,  # noqa: ARG001 - one thread is slow enough to follow
+) -> dict[str, Volume]:
     """Make every sample of a stage on its target grid.
 
     Raises ImageError for a NaN or infinite voxel in an image for which no value is declared.
@@ -38,10 +47,10 @@ def run_resample(stage: Resample, sources: Mapping[str, Volume]) -> dict[str, Vo
 
 
 def _resampled(sample: Sampled, stage: Resample, source: Volume) -> Volume:
-    voxels = _without_nan(sample, source)
+    voxels = without_nan(source, sample)
     fill = _fill_value(sample.fill, voxels)
     channels = [
-        _finished_channel(sample, stage, voxels, number, fill) for number in range(source.channels)
+        _finished_channel(sample, stage, source, number, fill) for number in range(source.channels)
     ]
     leading = source.array.shape[: -stage.source.dimension]
     return type(source)(
@@ -50,16 +59,18 @@ def _resampled(sample: Sampled, stage: Resample, source: Volume) -> Volume:
 
 
 def _finished_channel(
-    sample: Sampled, stage: Resample, voxels: AnyArray, number: int, fill: float | None
+    sample: Sampled, stage: Resample, source: Volume, number: int, fill: float | None
 ) -> AnyArray:
-    """One resampled channel with its pointwise ops, in the source's type."""
+    """One resampled channel with its pointwise steps, in the type that is written."""
+    voxels = without_nan(source, sample)
     channel = voxels.reshape(-1, *stage.source.shape)[number]
-    if not sample.pointwise:
+    if not sample.pointwise and sample.stored is None:
         return _resampled_channel(sample, stage, channel, fill)
-    values = _resampled_channel(sample, stage, channel.astype(np.float64), fill).reshape(-1)
-    for op in sample.pointwise:
-        values = pointwise.apply(op, values, number * len(values), voxels)
-    return _as_type(values, voxels.dtype).reshape(stage.target.shape)
+    values = _resampled_channel(sample, stage, channel.astype(np.float64), fill)
+    volume = values.reshape((1, *stage.target.shape)[-3:])
+    scene = Scene(sample.name, stage.target, source, sample.nan)
+    changed = pointwise.apply_all(sample.pointwise, volume, Where(number, 0, scene))
+    return as_type(changed, np.dtype(sample.written)).reshape(stage.target.shape)
 
 
 def _resampled_channel(
@@ -70,7 +81,7 @@ def _resampled_channel(
     A `fill` of None means that the edge goes on: every index is moved into the source.
     """
     dtype = channel.dtype
-    outside = dtype.type(0) if fill is None else _as_type(np.array([fill]), dtype)[0]
+    outside = dtype.type(0) if fill is None else as_type(np.array([fill]), dtype)[0]
     result = np.full(stage.target.voxel_count, outside, dtype=dtype)
     size = np.array(stage.source.size)
     lookup = _lookup(sample, stage, channel)
@@ -79,7 +90,7 @@ def _resampled_channel(
         if fill is None:
             index = np.clip(index, 0, size - 1)
         inside = ((index >= -_HALF_VOXEL) & (index < size - _HALF_VOXEL)).all(axis=1)
-        values = _as_type(lookup(index[inside]), dtype)
+        values = as_type(lookup(index[inside]), dtype)
         result[block][inside] = _swapped(values, sample.swaps)
     return result.reshape(stage.target.shape)
 
@@ -123,17 +134,6 @@ def _copied_index(copy: LatticeCopy, target_index: npt.NDArray[np.int64]) -> Flo
     return moved
 
 
-def _without_nan(sample: Sampled, source: Volume) -> AnyArray:
-    """Put the declared value in place of NaN; what is still not finite is an error."""
-    voxels: AnyArray = source.array
-    if sample.role == "labels":
-        return voxels
-    if sample.nan is not None and voxels.dtype.kind == "f":
-        voxels = np.where(np.isnan(voxels), voxels.dtype.type(sample.nan), voxels)
-    check_finite(voxels, source.grid, sample.name)
-    return voxels
-
-
 def _fill_value(fill: Fill, voxels: AnyArray) -> float | None:
     """Find the value outside the source, of all its channels together; None for "edge"."""
     match fill:
@@ -156,19 +156,6 @@ def _smoothed(channel: AnyArray, grid: ImageGrid, smoothing_mm: tuple[float, ...
                 smooth, sd_mm / spacing_mm, axis=-1 - axis, mode="nearest", truncate=4.0
             )
     return smooth
-
-
-def _as_type(values: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
-    """Bring values to a type: integers are rounded to nearest (half to even) and saturate."""
-    if dtype.kind == "f" or values.dtype == dtype:
-        return values.astype(dtype)
-    limits = np.iinfo(dtype)
-    rounded = np.rint(values.astype(np.float64))
-    result = np.full(rounded.shape, limits.min, dtype=dtype)
-    fits = (rounded > float(limits.min)) & (rounded < float(limits.max))
-    result[fits] = rounded[fits].astype(dtype)
-    result[rounded >= float(limits.max)] = limits.max
-    return result
 
 
 def _swapped(labels: AnyArray, swaps: tuple[tuple[int, int], ...]) -> AnyArray:

@@ -5,28 +5,32 @@ than a block of rows is allocated beside the outputs. Each row's arithmetic stan
 block size nor thread count changes a bit.
 """
 
-import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from millimorph.backends.announce import tell_of_compiling
-from millimorph.backends.blocks import BLOCK_VOXELS, apply_pointwise, sample_rows, store
-from millimorph.backends.index_map import index_map
-from millimorph.backends.jobs import Array, Job, make_job
-from millimorph.backends.lattice import copied
-from millimorph.backends.sources import Source
-from millimorph.backends.strips import as_strips, sample_strips
+from millimorph.backends.cpu.announce import tell_of_compiling
+from millimorph.backends.cpu.blocks import BLOCK_VOXELS, sample_rows
+from millimorph.backends.cpu.index_map import index_map
+from millimorph.backends.cpu.jobs import Array, Job, make_job
+from millimorph.backends.cpu.lattice import copied
+from millimorph.backends.cpu.passes import run_label_pass, run_paint, run_volume_pass
+from millimorph.backends.cpu.pointwise import apply_all, store
+from millimorph.backends.cpu.sources import Source
+from millimorph.backends.cpu.strips import as_strips, sample_strips
+from millimorph.backends.scene import Scene, Where
 from millimorph.program import Resample, Sampled
+
+__all__ = ["run_label_pass", "run_paint", "run_resample", "run_volume_pass"]
 
 CHUNKS_PER_THREAD = 4
 
 
 def run_resample(
-    stage: Resample, sources: Mapping[str, Source], threads: int | None = None
+    stage: Resample, sources: Mapping[str, Source], threads: int = 1
 ) -> dict[str, Source]:
-    """Resample every array of a stage; `threads` None uses the CPUs this process may run on."""
+    """Resample every array of a stage."""
     tell_of_compiling()
     if stage.copy is not None:
         return {
@@ -34,30 +38,23 @@ def run_resample(
             for sample in stage.samples
         }
     jobs = [make_job(sample, sources[sample.name], stage) for sample in stage.samples]
-    _traverse(stage, jobs, threads or available_cpus())
+    _traverse(stage, jobs, threads)
     return {job.sample.name: _finished(job.source, job.out, stage) for job in jobs}
 
 
 def _copied(stage: Resample, sample: Sampled, sources: Mapping[str, Source]) -> Array:
-    """An exact copy, with the pointwise ops of its sample."""
-    out = copied(stage, sample, sources)
-    if not sample.pointwise:
-        return out
-    source = sources[sample.name]
-    for number, channel in enumerate(out):
+    """An exact copy, with the pointwise steps of its sample, in the type that is written."""
+    found = copied(stage, sample, sources)
+    if not sample.pointwise and sample.stored is None:
+        return found
+    scene = Scene(sample.name, stage.target, sources[sample.name], sample.nan)
+    out = found if sample.stored is None else np.empty(found.shape, sample.stored)
+    for number, (channel, kept) in enumerate(zip(found, out, strict=True)):
         for first in range(0, len(channel), BLOCK_VOXELS):
-            part = channel[first : first + BLOCK_VOXELS]
-            values = part.astype(np.float32)
-            apply_pointwise(sample, source, values, number * len(channel) + first)
-            store(values, part)
+            values = channel[first : first + BLOCK_VOXELS].astype(np.float32)
+            apply_all(sample.pointwise, values, Where(number, first, scene))
+            store(values, kept[first : first + BLOCK_VOXELS])
     return out
-
-
-def available_cpus() -> int:
-    """The CPUs this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _traverse(stage: Resample, jobs: list[Job], threads: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any, assert_never
 import numpy as np
 import numpy.typing as npt
 
-from millimorph.backends.index_map import (
+from millimorph.backends.cpu.index_map import (
     LANES,
     AffineRows,
     FieldStep,
@@ -21,13 +21,12 @@ from millimorph.backends.index_map import (
     SplineRows,
     SplineStep,
 )
-from millimorph.backends.jobs import Array, Job, Taps
-from millimorph.backends.lattice import typed_fill
-from millimorph.backends.sources import Source, noise_deviation, value_range
-from millimorph.program import NormalNoise, PowerCurve, Sampled
+from millimorph.backends.cpu.jobs import Array, Job, Taps
+from millimorph.backends.cpu.lattice import typed_fill
+from millimorph.backends.cpu.pointwise import apply_all, store
+from millimorph.backends.scene import Where
 
 BLOCK_VOXELS = 16384
-WIDE_BYTES = 4
 CACHED_BYTES = 1_000_000
 
 
@@ -178,52 +177,16 @@ def _sample(job: Job, block: Block, first: int) -> None:
         if flat.nbytes > CACHED_BYTES:
             sampling.fetch_ahead(flat, block.base, job.taps.steps[1])
         if job.sample.role == "labels" or (
-            job.sample.interpolation == "nearest" and not job.sample.pointwise
+            job.sample.interpolation == "nearest" and not job.is_changed
         ):
             _sample_voxels(job, flat, block, out)
         else:
             values = out if out.dtype == np.float32 else block.values
             _interpolate(job, flat, block, values)
-            apply_pointwise(job.sample, job.source, values, number * job.out.shape[1] + first)
+            apply_all(job.sample.pointwise, values, Where(number, first, job.scene))
             store(values, out)
-            if job.fill_is_rounded and not job.sample.pointwise:
+            if job.fill_is_rounded and not job.is_changed:
                 sampling.fill_outside(block.inside, typed_fill(job.fill, out.dtype), out)
-
-
-def apply_pointwise(sample: Sampled, source: Source, values: Array, first: int) -> None:
-    """Apply a sample's pointwise ops to voxels from linear index `first` (over channels) on."""
-    from millimorph.kernels import pointwise
-
-    for op in sample.pointwise:
-        match op:
-            case PowerCurve():
-                low, high = value_range(source, sample)
-                if high > low:
-                    pointwise.gamma(
-                        values, np.float32(low), np.float32(high), np.float32(op.exponent)
-                    )
-            case NormalNoise():
-                deviation = np.float32(noise_deviation(op, source, sample))
-                key, high_words = np.array(op.stream, np.uint32)
-                pointwise.gaussian_noise(values, np.uint64(first), deviation, key, high_words)
-            case _:
-                assert_never(op)
-
-
-def store(values: Array, out: Array) -> None:
-    """Write float32 values in the output's type: integers rounded and saturated."""
-    from millimorph.kernels import sampling
-
-    if out.dtype.kind != "f":
-        kind = out.dtype.type
-        limits = np.iinfo(kind)
-        if out.dtype.itemsize < WIDE_BYTES:
-            low, high = np.float32(limits.min), np.float32(limits.max)
-            sampling.round_to_integer(values, low, high, out)
-        else:
-            sampling.round_to_wide_integer(values, kind(limits.min), kind(limits.max), out)
-    elif out is not values:
-        out[...] = values
 
 
 def _sample_voxels(job: Job, flat: Array, block: Block, out: Array) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from millimorph.backends.sources import Source, clean, fill_number
+from millimorph.backends.cpu.sources import Source, clean, fill_number
 from millimorph.program import LatticeCopy, Resample, Sampled
 
 Array = npt.NDArray[Any]

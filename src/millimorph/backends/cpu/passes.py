@@ -1,0 +1,69 @@
+"""The traversals after the resample: steps that look beyond a voxel, paintings, label steps."""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+import numpy as np
+import numpy.typing as npt
+
+from millimorph.backends.cpu import buffers, labels, pieces, stencils
+from millimorph.backends.cpu.announce import tell_of_compiling
+from millimorph.backends.cpu.pieces import Write
+from millimorph.backends.cpu.pointwise import apply_all, store
+from millimorph.backends.cpu.sources import channels
+from millimorph.backends.scene import Scene, Where
+from millimorph.images import LabelMap, ScalarImage
+from millimorph.program import Applied, LabelPass, Paint, VolumePass, VolumeStep
+from millimorph.program.stencils import Stencil
+
+Float32 = npt.NDArray[np.float32]
+
+
+def run_volume_pass(stage: VolumePass, image: ScalarImage, scene: Scene) -> ScalarImage:
+    """Change an image by a pass and the pointwise steps behind it."""
+    tell_of_compiling()
+    volume = channels(image).astype(np.float32, copy=False)
+    out = buffers.empty((len(volume), scene.grid.voxel_count), np.dtype(stage.written))
+    write = _writer(stage.pointwise, scene, out)
+    chosen = range(len(volume)) if stage.channels is None else stage.channels
+    for other in sorted(set(range(len(volume))) - set(chosen)):
+        pieces.write_channel(other, volume[other].copy(), write)
+    if stage.channels is None:
+        _run(stage.step, volume, scene, write)
+    else:
+        _run(
+            stage.step,
+            volume[list(chosen)],
+            scene,
+            lambda channel, first, values: write(chosen[channel], first, values),
+        )
+    return ScalarImage(out.reshape(image.array.shape), image.grid, image.frames)
+
+
+def run_paint(stage: Paint, source: LabelMap, scene: Scene) -> ScalarImage:
+    """Make an image from a label map."""
+    tell_of_compiling()
+    out = buffers.empty((1, scene.grid.voxel_count), np.dtype(stage.written))
+    labels.paint(stage.step, source, scene, _writer(stage.pointwise, scene, out))
+    return ScalarImage(out.reshape(scene.grid.shape), scene.grid)
+
+
+def run_label_pass(stage: LabelPass, source: LabelMap, scene: Scene) -> LabelMap:
+    """Change a label map."""
+    tell_of_compiling()
+    return labels.changed(stage.step, source, scene)
+
+
+def _writer(steps: Sequence[Applied], scene: Scene, out: npt.NDArray[np.generic]) -> Write:
+    def write(channel: int, first: int, values: Float32) -> None:
+        apply_all(steps, values, Where(channel, first, scene))
+        store(values, out[channel, first : first + len(values)])
+
+    return write
+
+
+def _run(step: VolumeStep, volume: Float32, scene: Scene, write: Write) -> None:
+    if isinstance(step, Stencil):
+        stencils.run(step, volume, scene, write)
+    else:
+        assert_never(step)

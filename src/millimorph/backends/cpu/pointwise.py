@@ -1,0 +1,50 @@
+"""Pointwise steps on runs of voxels that are in the cache, and the type they are stored in."""
+
+from collections.abc import Sequence
+from typing import Any, assert_never
+
+import numpy as np
+import numpy.typing as npt
+
+from millimorph.backends.cpu import levels, noise
+from millimorph.backends.scene import Where
+from millimorph.program import Applied
+from millimorph.program.levels import LevelCurve
+from millimorph.program.noise import NoiseStep
+
+Array = npt.NDArray[Any]
+
+WIDE_BYTES = 4
+
+
+def apply_all(steps: Sequence[Applied], values: npt.NDArray[np.float32], where: Where) -> None:
+    """Apply the steps that are for this channel, in order and in place."""
+    for applied in steps:
+        if applied.channels is None or where.channel in applied.channels:
+            _apply(applied, values, where)
+
+
+def _apply(applied: Applied, values: npt.NDArray[np.float32], where: Where) -> None:
+    step = applied.step
+    if isinstance(step, LevelCurve):
+        levels.apply(step, values, where)
+    elif isinstance(step, NoiseStep):
+        noise.apply(step, values, where)
+    else:
+        assert_never(step)
+
+
+def store(values: Array, out: Array) -> None:
+    """Write float32 values in the output's type: integers rounded and saturated."""
+    from millimorph.kernels import sampling
+
+    if out.dtype.kind != "f":
+        kind = out.dtype.type
+        limits = np.iinfo(kind)
+        if out.dtype.itemsize < WIDE_BYTES:
+            low, high = np.float32(limits.min), np.float32(limits.max)
+            sampling.round_to_integer(values, low, high, out)
+        else:
+            sampling.round_to_wide_integer(values, kind(limits.min), kind(limits.max), out)
+    elif out is not values:
+        out[...] = values

@@ -1,0 +1,46 @@
+"""What a step may look at beside the voxels it changes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from millimorph.geometry import ImageGrid
+from millimorph.images import LabelMap, ScalarImage
+
+
+class Rules(Protocol):
+    """What is asked of an original image: its name in messages, and what replaces NaN."""
+
+    @property
+    def name(self) -> str:
+        """The role."""
+
+    @property
+    def nan(self) -> float | None:
+        """The value in place of NaN; None: NaN is an error."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """The grid of the voxels, the original image, and the label maps made so far."""
+
+    name: str
+    grid: ImageGrid
+    original: ScalarImage | LabelMap
+    nan: float | None = None
+    labels: Mapping[str, LabelMap] = field(default_factory=dict)
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Where:
+    """The place of a run of voxels: the channel, and the linear index of the first one in it."""
+
+    channel: int
+    first: int
+    scene: Scene
+
+    @property
+    def first_of_all(self) -> int:
+        """The linear index of the first voxel over all channels: the counter of its noise."""
+        return self.channel * self.scene.grid.voxel_count + self.first

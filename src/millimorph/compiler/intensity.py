@@ -1,0 +1,177 @@
+"""From the intensity ops of a recipe to stages: which steps ride on a write, which need a pass.
+
+Pointwise steps join the traversal in front of them. Between passes voxels are float32; the last
+traversal of an image writes the type that is kept.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import assert_never
+
+from millimorph.compiler.labels import label_steps
+from millimorph.compiler.levels import level_steps
+from millimorph.compiler.noise import noise_steps
+from millimorph.compiler.stencils import stencil_steps
+from millimorph.compiler.subject import Subject
+from millimorph.errors import CompileError
+from millimorph.geometry import ImageGrid
+from millimorph.ops.labels import ShapeOp
+from millimorph.ops.levels import LevelOp
+from millimorph.ops.noise import NoiseOp
+from millimorph.ops.stencils import StencilOp
+from millimorph.program import (
+    Applied,
+    LabelPass,
+    Paint,
+    Pointwise,
+    Resample,
+    Stage,
+    VolumePass,
+    VolumeStep,
+)
+from millimorph.recipe import Recipe
+
+BETWEEN = "float32"
+
+ImageIntensityOp = LevelOp | NoiseOp | StencilOp
+
+
+def with_intensity(recipe: Recipe, resamples: Sequence[Resample]) -> tuple[Stage, ...]:
+    """The resamples with the pointwise steps that ride on them, and the passes that follow.
+
+    Raises:
+        CompileError: an op for an image, channel or label map that the case has not.
+    """
+    plan = _Plan(recipe, resamples)
+    for op in recipe.intensity:
+        if isinstance(op, ShapeOp):
+            plan.add_label_op(op)
+        else:
+            plan.add_image_op(op)
+    return tuple(plan.stages)
+
+
+class _Plan:
+    """The stages so far, and which of them wrote each image and label map last."""
+
+    def __init__(self, recipe: Recipe, resamples: Sequence[Resample]) -> None:
+        self.recipe = recipe
+        self.stages: list[Stage] = list(resamples)
+        self.last: dict[str, int] = {}
+        self.subjects: dict[str, Subject] = {}
+        self.label_types: dict[str, str] = {}
+        self.label_grids: dict[str, ImageGrid] = {}
+        for at, stage in enumerate(resamples):
+            for sample in stage.samples:
+                self.last[sample.name] = at
+                if sample.role == "labels":
+                    self.label_grids[sample.name] = stage.target
+                    self.label_types[sample.name] = sample.dtype
+        for stage in resamples:
+            for s in stage.samples:
+                if s.role == "images":
+                    self.subjects[s.name] = Subject(
+                        recipe, s.name, s.dtype, s.channels, stage.target, s.nan, self.label_grids
+                    )
+
+    def add_image_op(self, op: ImageIntensityOp) -> None:
+        """Add what an op does to each image it is for."""
+        for name in _chosen(op.id, op.images, self.subjects, "image"):
+            subject = self.subjects[name]
+            _check_channels(op, subject)
+            for step in _steps(op, subject):
+                if isinstance(step, Pointwise):
+                    self._ride(name, Applied(step, op.channels))
+                else:
+                    self._pass(subject, step, op.channels)
+            if op.MAKES_FLOAT:
+                self._write(name, BETWEEN)
+
+    def add_label_op(self, op: ShapeOp) -> None:
+        """Add what an op does to each label map it is for."""
+        for name in _chosen(op.id, op.labels, self.label_types, "label map"):
+            grid = self.label_grids[name]
+            for step in label_steps(op, self.label_types[name]):
+                self.stages.append(LabelPass(name, step, grid, self.label_types[name]))
+
+    def _ride(self, name: str, applied: Applied) -> None:
+        at = self.last[name]
+        stage = self.stages[at]
+        match stage:
+            case Resample():
+                samples = tuple(
+                    replace(s, pointwise=(*s.pointwise, applied)) if s.name == name else s
+                    for s in stage.samples
+                )
+                self.stages[at] = replace(stage, samples=samples)
+            case VolumePass() | Paint():
+                self.stages[at] = replace(stage, pointwise=(*stage.pointwise, applied))
+            case _:
+                raise AssertionError(stage)
+
+    def _pass(self, subject: Subject, step: VolumeStep, channels: tuple[int, ...] | None) -> None:
+        kept = self._write(subject.name, BETWEEN)
+        self.last[subject.name] = len(self.stages)
+        self.stages.append(
+            VolumePass(
+                subject.name,
+                step,
+                subject.grid,
+                subject.channels,
+                kept,
+                channels,
+                nan=subject.nan,
+            )
+        )
+
+    def _write(self, name: str, kind: str) -> str:
+        """Let the last traversal of an image write another type; what it wrote before."""
+        at = self.last[name]
+        stage = self.stages[at]
+        match stage:
+            case Resample():
+                (before,) = (s.written for s in stage.samples if s.name == name)
+                samples = tuple(
+                    replace(s, stored=None if kind == s.dtype else kind) if s.name == name else s
+                    for s in stage.samples
+                )
+                self.stages[at] = replace(stage, samples=samples)
+                return before
+            case VolumePass() | Paint():
+                self.stages[at] = replace(stage, written=kind)
+                return stage.written
+            case _:
+                raise AssertionError(stage)
+
+
+def _steps(op: ImageIntensityOp, subject: Subject) -> tuple[Pointwise | VolumeStep, ...]:
+    if isinstance(op, LevelOp):
+        return level_steps(op, subject)
+    if isinstance(op, NoiseOp):
+        return noise_steps(op, subject)
+    if isinstance(op, StencilOp):
+        return stencil_steps(op, subject)
+    assert_never(op)
+
+
+def _chosen(
+    op_id: str | None, asked: tuple[str, ...] | None, known: Collection[str], kind: str
+) -> tuple[str, ...]:
+    """The names an op is for."""
+    if asked is None:
+        return tuple(known)
+    missing = [name for name in asked if name not in known]
+    if missing:
+        raise CompileError(
+            f"{op_id} is for the {kind} {', '.join(missing)}; the case has "
+            f"{', '.join(known) or 'none'}"
+        )
+    return asked
+
+
+def _check_channels(op: ImageIntensityOp, subject: Subject) -> None:
+    if op.channels is not None and op.channels[-1] >= subject.channels:
+        raise CompileError(
+            f'{op.id} is for channel {op.channels[-1]}; "{subject.name}" has '
+            f"{subject.channels}, numbered from 0"
+        )

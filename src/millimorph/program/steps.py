@@ -1,0 +1,14 @@
+"""All steps, by how they reach the voxels."""
+
+from millimorph.program.labels import LabelStep, Painting
+from millimorph.program.levels import LevelCurve
+from millimorph.program.noise import NoiseStep
+from millimorph.program.stencils import Stencil
+
+Pointwise = LevelCurve | NoiseStep
+"""Steps that ride on the write of a traversal: each voxel by itself."""
+
+VolumeStep = Stencil
+"""Steps that need a traversal of their own."""
+
+__all__ = ["LabelStep", "Painting", "Pointwise", "VolumeStep"]
