@@ -224,7 +224,7 @@ class _Engine:
             case Paint():
                 return cast("Source", self.backend.run_paint(stage, made[read], scene))
             case LabelPass():
-                return cast("Source", self.backend.run_label_pass(stage, made[read], scene))
+                return cast("Source", self.backend.run_label_pass(stage, made[read]))
             case _:
                 assert_never(stage)
 

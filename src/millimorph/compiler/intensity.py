@@ -8,9 +8,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import assert_never
 
-from millimorph.compiler.labels import label_steps
+from millimorph.compiler.labels import MapSubject, changed, label_passes
 from millimorph.compiler.levels import level_steps
 from millimorph.compiler.noise import noise_steps
+from millimorph.compiler.painting import paint_stage, painted_subject
 from millimorph.compiler.stencils import stencil_steps
 from millimorph.compiler.subject import Subject
 from millimorph.errors import CompileError
@@ -18,10 +19,11 @@ from millimorph.geometry import ImageGrid
 from millimorph.ops.labels import ShapeOp
 from millimorph.ops.levels import LevelOp
 from millimorph.ops.noise import NoiseOp
+from millimorph.ops.painting import PaintOp
 from millimorph.ops.stencils import StencilOp
 from millimorph.program import (
     Applied,
-    LabelPass,
+    OneHotCoding,
     Paint,
     Pointwise,
     Resample,
@@ -46,6 +48,8 @@ def with_intensity(recipe: Recipe, resamples: Sequence[Resample]) -> tuple[Stage
     for op in recipe.intensity:
         if isinstance(op, ShapeOp):
             plan.add_label_op(op)
+        elif isinstance(op, PaintOp):
+            plan.add_painting(op)
         else:
             plan.add_image_op(op)
     return tuple(plan.stages)
@@ -59,19 +63,20 @@ class _Plan:
         self.stages: list[Stage] = list(resamples)
         self.last: dict[str, int] = {}
         self.subjects: dict[str, Subject] = {}
-        self.label_types: dict[str, str] = {}
-        self.label_grids: dict[str, ImageGrid] = {}
+        self.maps: dict[str, MapSubject] = {}
+        self.masks: dict[str, ImageGrid] = {}
         for at, stage in enumerate(resamples):
             for sample in stage.samples:
                 self.last[sample.name] = at
                 if sample.role == "labels":
-                    self.label_grids[sample.name] = stage.target
-                    self.label_types[sample.name] = sample.dtype
+                    name, kind, channels = sample.name, sample.dtype, sample.channels
+                    self.maps[name] = MapSubject(name, kind, channels, stage.target)
+                    self.masks[name] = stage.target
         for stage in resamples:
             for s in stage.samples:
                 if s.role == "images":
                     self.subjects[s.name] = Subject(
-                        recipe, s.name, s.dtype, s.channels, stage.target, s.nan, self.label_grids
+                        recipe, s.name, s.dtype, s.channels, stage.target, s.nan, self.masks
                     )
 
     def add_image_op(self, op: ImageIntensityOp) -> None:
@@ -89,10 +94,19 @@ class _Plan:
 
     def add_label_op(self, op: ShapeOp) -> None:
         """Add what an op does to each label map it is for."""
-        for name in _chosen(op.id, op.labels, self.label_types, "label map"):
-            grid = self.label_grids[name]
-            for step in label_steps(op, self.label_types[name]):
-                self.stages.append(LabelPass(name, step, grid, self.label_types[name]))
+        for name in _chosen(op.id, op.labels, self.maps, "label map"):
+            for stage in label_passes(op, self.maps[name]):
+                self.stages.append(stage)
+                self.maps[name] = changed(self.maps[name], stage)
+                if isinstance(stage.step, OneHotCoding):
+                    self.masks.pop(name, None)
+
+    def add_painting(self, op: PaintOp) -> None:
+        """Add the image that an op makes."""
+        stage = paint_stage(op, self.recipe, self.maps)
+        self.last[stage.name] = len(self.stages)
+        self.stages.append(stage)
+        self.subjects[stage.name] = painted_subject(stage, self.recipe, self.masks)
 
     def _ride(self, name: str, applied: Applied) -> None:
         at = self.last[name]
@@ -104,12 +118,17 @@ class _Plan:
                     for s in stage.samples
                 )
                 self.stages[at] = replace(stage, samples=samples)
-            case VolumePass() | Paint():
+            case VolumePass():
                 self.stages[at] = replace(stage, pointwise=(*stage.pointwise, applied))
+            case Paint():
+                self._pass(self.subjects[name], None, None)
+                self._ride(name, applied)
             case _:
                 raise AssertionError(stage)
 
-    def _pass(self, subject: Subject, step: VolumeStep, channels: tuple[int, ...] | None) -> None:
+    def _pass(
+        self, subject: Subject, step: VolumeStep | None, channels: tuple[int, ...] | None
+    ) -> None:
         kept = self._write(subject.name, BETWEEN)
         self.last[subject.name] = len(self.stages)
         self.stages.append(
@@ -137,8 +156,10 @@ class _Plan:
                 )
                 self.stages[at] = replace(stage, samples=samples)
                 return before
-            case VolumePass() | Paint():
+            case VolumePass():
                 self.stages[at] = replace(stage, written=kind)
+                return stage.written
+            case Paint():
                 return stage.written
             case _:
                 raise AssertionError(stage)

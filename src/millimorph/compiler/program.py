@@ -12,7 +12,7 @@ from millimorph.compiler.world import World
 from millimorph.errors import CompileError
 from millimorph.geometry import ImageGrid
 from millimorph.images import Boxes, Case, LabelMap, Landmarks, ScalarImage
-from millimorph.ops import Flip, SpatialOp
+from millimorph.ops import Flip, LabelsToImage, SpatialOp
 from millimorph.program import (
     MovePoints,
     Program,
@@ -34,12 +34,13 @@ def compile_recipe(recipe: Recipe, case: Case) -> Program:
     Raises:
         CompileError: the recipe does not fit the case: too few numbers for its dimension, a
             left/right flip without label pairs, a Warp without its transform, a crop too large,
-            sampling for a role that the case has not.
+            sampling for a role that the case has not, an image to be made whose name is taken.
     """
     if not isinstance(recipe, Recipe):
         found = type(recipe).__name__
         raise CompileError(f"compile takes a Recipe, which draw() makes, got a {found}")
     _check_roles(recipe, case)
+    _check_new_images(recipe, case)
     world = World(recipe, case, reference_of(recipe, case))
     ops: list[SpatialOp] = []
     maps: list[Transform] = []
@@ -70,6 +71,19 @@ def _check_roles(recipe: Recipe, case: Case) -> None:
             f'sampling is given for {", ".join(unknown)}, which case "{case.id}" has not; its '
             f"images and labels are {', '.join(sampled)}"
         )
+
+
+def _check_new_images(recipe: Recipe, case: Case) -> None:
+    """Whether the images that ops make have names of their own."""
+    taken = {*case.images, *case.labels, *case.landmarks, *case.boxes}
+    for op in recipe.intensity:
+        if isinstance(op, LabelsToImage):
+            if op.image in taken:
+                raise CompileError(
+                    f'{op.id} makes the image "{op.image}", but case "{case.id}" has that already; '
+                    "choose another name as image"
+                )
+            taken.add(op.image)
 
 
 def _by_grid(case: Case) -> dict[ImageGrid, dict[str, ScalarImage | LabelMap]]:

@@ -3,9 +3,10 @@
 from millimorph.ops.base import Op
 from millimorph.ops.control import AnyOp, OneOf, SimpleOp, SomeOf, is_spatial
 from millimorph.ops.intensity import IntensityOp
-from millimorph.ops.labels import Remap
+from millimorph.ops.labels import Dilate, Erode, KeepLargest, OneHot, Remap
 from millimorph.ops.levels import Gamma
 from millimorph.ops.noise import GaussianNoise
+from millimorph.ops.painting import LabelClass, LabelsToImage
 from millimorph.ops.selection import ImageOp, LabelOp
 from millimorph.ops.spatial import (
     Affine,
@@ -28,14 +29,20 @@ __all__ = [
     "AnyOp",
     "Crop",
     "Diffeomorphic",
+    "Dilate",
     "Elastic",
+    "Erode",
     "Flip",
     "Gamma",
     "GaussianBlur",
     "GaussianNoise",
     "ImageOp",
     "IntensityOp",
+    "KeepLargest",
+    "LabelClass",
     "LabelOp",
+    "LabelsToImage",
+    "OneHot",
     "OneOf",
     "Op",
     "Pad",

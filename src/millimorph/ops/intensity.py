@@ -7,8 +7,9 @@ the 1st to the 99th percentile, of the original image.
 from millimorph.ops.labels import ShapeOp
 from millimorph.ops.levels import LevelOp
 from millimorph.ops.noise import NoiseOp
+from millimorph.ops.painting import PaintOp
 from millimorph.ops.stencils import StencilOp
 
-IntensityOp = LevelOp | NoiseOp | StencilOp | ShapeOp
+IntensityOp = LevelOp | NoiseOp | StencilOp | ShapeOp | PaintOp
 
 __all__ = ["IntensityOp"]

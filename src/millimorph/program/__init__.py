@@ -5,9 +5,17 @@ the other modules what they do to grey levels and labels, family by family.
 """
 
 from millimorph.program.amounts import Amount
-from millimorph.program.labels import GaussianMixture, Remapping
+from millimorph.program.labels import (
+    Ball,
+    Dilation,
+    Erosion,
+    LargestParts,
+    OneHotCoding,
+    Remapping,
+)
 from millimorph.program.levels import PowerCurve
 from millimorph.program.noise import NormalNoise
+from millimorph.program.painting import GaussianMixture, GreyClass
 from millimorph.program.program import Program
 from millimorph.program.stages import (
     Applied,
@@ -29,15 +37,21 @@ from millimorph.program.steps import LabelStep, Painting, Pointwise, VolumeStep
 __all__ = [
     "Amount",
     "Applied",
+    "Ball",
+    "Dilation",
+    "Erosion",
     "Fill",
     "GaussianMixture",
     "GaussianSmoothing",
+    "GreyClass",
     "Interpolation",
     "LabelPass",
     "LabelStep",
+    "LargestParts",
     "LatticeCopy",
     "MovePoints",
     "NormalNoise",
+    "OneHotCoding",
     "Paint",
     "Painting",
     "Pointwise",

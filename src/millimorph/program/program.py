@@ -33,6 +33,8 @@ class Program:
     def _resample_of(self, name: str) -> Resample:
         names: list[str] = []
         for stage in self.stages:
+            if isinstance(stage, Paint) and stage.name == name:
+                return self._resample_of(stage.labels)
             if isinstance(stage, Resample):
                 found = [sample.name for sample in stage.samples]
                 if name in found:
@@ -43,7 +45,10 @@ class Program:
         )
 
     def source_from_target(self, name: str) -> Transform:
-        """The whole spatial part for one image or label map: a target point to its source point."""
+        """The whole spatial part for one image or label map: a target point to its source point.
+
+        That of an image made from labels is theirs.
+        """
         return self._resample_of(name).source_from_target
 
     def target(self, name: str) -> ImageGrid:
@@ -124,15 +129,13 @@ def _text(stage: Stage) -> list[str]:
                 lines.append("  " + _sample_text(sample, copied=stage.copy is not None))
             return lines
         case VolumePass():
-            text = f"{stage.name}: {stage.step}{channels_text(stage.channels)}"
-            if stage.pointwise:
-                text += ", then in the same pass "
+            text = f"{stage.name}: "
+            if stage.step is not None:
+                text += f"{stage.step}{channels_text(stage.channels)}"
+                text += ", then in the same pass " if stage.pointwise else ""
             return [text + ", ".join(str(applied) for applied in stage.pointwise)]
         case Paint():
-            text = f"{stage.name}: made from {stage.labels}, {stage.step}"
-            if stage.pointwise:
-                text += ", then in the same pass "
-            return [text + ", ".join(str(applied) for applied in stage.pointwise)]
+            return [f"{stage.name}: made from {stage.labels}, {stage.step}"]
         case LabelPass():
             return [f"{stage.name}: {stage.step}"]
         case MovePoints():

@@ -79,7 +79,7 @@ class Resample:
 
 @dataclass(frozen=True)
 class VolumePass:
-    """Change one image by a step that looks beyond the voxel, then by pointwise steps.
+    """Change one image by a step that looks beyond the voxel, if any, then by pointwise steps.
 
     Between passes voxels are float32; `written` is the type that this pass leaves. `channels` are
     those that the step changes (None: all). `nan` is as in Sampled, for what the step asks of the
@@ -87,7 +87,7 @@ class VolumePass:
     """
 
     name: str
-    step: VolumeStep
+    step: VolumeStep | None
     grid: ImageGrid
     count: int
     written: str
@@ -98,14 +98,13 @@ class VolumePass:
 
 @dataclass(frozen=True)
 class Paint:
-    """Make an image from a label map, then apply pointwise steps; `written` as in VolumePass."""
+    """Make an image from a label map; it is the original of the steps that follow."""
 
     name: str
     labels: str
     step: Painting
     grid: ImageGrid
     written: str
-    pointwise: tuple[Applied, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """All steps, by how they reach the voxels."""
 
-from millimorph.program.labels import LabelStep, Painting
+from millimorph.program.labels import LabelStep
 from millimorph.program.levels import LevelCurve
 from millimorph.program.noise import NoiseStep
+from millimorph.program.painting import Painting
 from millimorph.program.stencils import Stencil
 
 Pointwise = LevelCurve | NoiseStep

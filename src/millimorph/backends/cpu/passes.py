@@ -6,7 +6,7 @@ from typing import assert_never
 import numpy as np
 import numpy.typing as npt
 
-from millimorph.backends.cpu import buffers, labels, pieces, stencils
+from millimorph.backends.cpu import buffers, labels, painting, pieces, stencils
 from millimorph.backends.cpu.announce import tell_of_compiling
 from millimorph.backends.cpu.pieces import Write
 from millimorph.backends.cpu.pointwise import apply_all, store
@@ -26,11 +26,13 @@ def run_volume_pass(stage: VolumePass, image: ScalarImage, scene: Scene) -> Scal
     out = buffers.empty((len(volume), scene.grid.voxel_count), np.dtype(stage.written))
     write = _writer(stage.pointwise, scene, out)
     chosen = range(len(volume)) if stage.channels is None else stage.channels
+    if stage.step is None:
+        chosen = ()
     for other in sorted(set(range(len(volume))) - set(chosen)):
         pieces.write_channel(other, volume[other].copy(), write)
-    if stage.channels is None:
+    if stage.step is not None and stage.channels is None:
         _run(stage.step, volume, scene, write)
-    else:
+    elif stage.step is not None:
         _run(
             stage.step,
             volume[list(chosen)],
@@ -44,14 +46,14 @@ def run_paint(stage: Paint, source: LabelMap, scene: Scene) -> ScalarImage:
     """Make an image from a label map."""
     tell_of_compiling()
     out = buffers.empty((1, scene.grid.voxel_count), np.dtype(stage.written))
-    labels.paint(stage.step, source, scene, _writer(stage.pointwise, scene, out))
+    painting.paint(stage.step, source, scene, _writer((), scene, out))
     return ScalarImage(out.reshape(scene.grid.shape), scene.grid)
 
 
-def run_label_pass(stage: LabelPass, source: LabelMap, scene: Scene) -> LabelMap:
+def run_label_pass(stage: LabelPass, source: LabelMap) -> LabelMap:
     """Change a label map."""
     tell_of_compiling()
-    return labels.changed(stage.step, source, scene)
+    return labels.changed(stage, source)
 
 
 def _writer(steps: Sequence[Applied], scene: Scene, out: npt.NDArray[np.generic]) -> Write:

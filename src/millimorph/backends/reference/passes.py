@@ -4,7 +4,7 @@ from typing import assert_never
 
 import numpy as np
 
-from millimorph.backends.reference import labels, stencils
+from millimorph.backends.reference import labels, painting, stencils
 from millimorph.backends.reference.pointwise import apply_all, as_type
 from millimorph.backends.reference.sampling import AnyArray, Floats
 from millimorph.backends.scene import Scene, Where
@@ -19,7 +19,8 @@ def run_volume_pass(stage: VolumePass, image: ScalarImage, scene: Scene) -> Scal
     volume = volume.reshape(len(volume), *(1, *scene.grid.shape)[-3:])
     chosen = list(range(len(volume)) if stage.channels is None else stage.channels)
     result = volume.copy()
-    result[chosen] = _run(stage.step, volume[chosen], scene)
+    if stage.step is not None:
+        result[chosen] = _run(stage.step, volume[chosen], scene)
     return ScalarImage(
         _finished(stage, result, scene).reshape(image.array.shape), image.grid, image.frames
     )
@@ -27,16 +28,16 @@ def run_volume_pass(stage: VolumePass, image: ScalarImage, scene: Scene) -> Scal
 
 def run_paint(stage: Paint, source: LabelMap, scene: Scene) -> ScalarImage:
     """Make an image from a label map."""
-    volume = labels.painted(stage.step, source, scene)
-    return ScalarImage(_finished(stage, volume, scene).reshape(scene.grid.shape), scene.grid)
+    volume = painting.painted(stage.step, source)
+    return ScalarImage(as_type(volume, np.dtype(stage.written)), scene.grid)
 
 
-def run_label_pass(stage: LabelPass, source: LabelMap, scene: Scene) -> LabelMap:
+def run_label_pass(stage: LabelPass, source: LabelMap) -> LabelMap:
     """Change a label map."""
-    return labels.changed(stage.step, source, scene)
+    return labels.changed(stage, source)
 
 
-def _finished(stage: VolumePass | Paint, volume: Floats, scene: Scene) -> AnyArray:
+def _finished(stage: VolumePass, volume: Floats, scene: Scene) -> AnyArray:
     channels = [
         apply_all(stage.pointwise, channel, Where(number, 0, scene))
         for number, channel in enumerate(volume)
