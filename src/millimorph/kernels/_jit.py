@@ -53,6 +53,16 @@ def kernel(function: Callable[..., object]) -> Any:
         numba.config.CACHE_DIR = outside  # type: ignore[attr-defined] # same
 
 
+def inlined(function: Callable[..., object]) -> Any:
+    """Compile `function` into each kernel that calls it, as if it were written there.
+
+    A kernel that is called has been optimised by itself before: the pairs that its scalar
+    operations were packed into keep a loop of its caller from becoming vectors. For arithmetic on
+    scalars inside hot loops this makes a factor of five.
+    """
+    return njit(nogil=True, error_model="numpy", inline="always")(function)
+
+
 @intrinsic
 def prefetch(_typing_context, array, index):
     """Ask for the cache line of `array[index]` (one axis, contiguous); changes no value."""
