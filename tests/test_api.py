@@ -18,7 +18,8 @@ Affine Rotation Transform Flip QuarterTurn Elastic Diffeomorphic RadialDistortio
 OneOf SomeOf Gamma GaussianNoise
 Uniform LogUniform Normal TruncatedNormal Choice
 Random FullFactorial LatinHypercube Sobol Explicit
-GaussianBlur Remap OneHot KeepLargest Erode Dilate LabelsToImage LabelClass
+GaussianBlur Remap OneHot KeepLargest Erode Dilate LabelsToImage LabelClass BiasField
+BrightnessGradient LocalGamma MultiplicativeAndAdditiveField Cutout Swap
 Reference Pipeline load_pipeline dump_pipeline Recipe draw Program compile run augment resample
 """
 FURTHER = """

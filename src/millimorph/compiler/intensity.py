@@ -8,18 +8,22 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import assert_never
 
+from millimorph.compiler.fields import field_steps
 from millimorph.compiler.labels import MapSubject, changed, label_passes
 from millimorph.compiler.levels import level_steps
 from millimorph.compiler.noise import noise_steps
 from millimorph.compiler.painting import paint_stage, painted_subject
+from millimorph.compiler.patches import patch_steps
 from millimorph.compiler.stencils import stencil_steps
 from millimorph.compiler.subject import Subject
 from millimorph.errors import CompileError
 from millimorph.geometry import ImageGrid
+from millimorph.ops.fields import FieldOp
 from millimorph.ops.labels import ShapeOp
 from millimorph.ops.levels import LevelOp
 from millimorph.ops.noise import NoiseOp
 from millimorph.ops.painting import PaintOp
+from millimorph.ops.patches import PatchOp
 from millimorph.ops.stencils import StencilOp
 from millimorph.program import (
     Applied,
@@ -35,7 +39,7 @@ from millimorph.recipe import Recipe
 
 BETWEEN = "float32"
 
-ImageIntensityOp = LevelOp | NoiseOp | StencilOp
+ImageIntensityOp = LevelOp | NoiseOp | FieldOp | PatchOp | StencilOp
 
 
 def with_intensity(recipe: Recipe, resamples: Sequence[Resample]) -> tuple[Stage, ...]:
@@ -170,6 +174,10 @@ def _steps(op: ImageIntensityOp, subject: Subject) -> tuple[Pointwise | VolumeSt
         return level_steps(op, subject)
     if isinstance(op, NoiseOp):
         return noise_steps(op, subject)
+    if isinstance(op, FieldOp):
+        return field_steps(op, subject)
+    if isinstance(op, PatchOp):
+        return patch_steps(op, subject)
     if isinstance(op, StencilOp):
         return stencil_steps(op, subject)
     assert_never(op)

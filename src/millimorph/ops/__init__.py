@@ -2,11 +2,18 @@
 
 from millimorph.ops.base import Op
 from millimorph.ops.control import AnyOp, OneOf, SimpleOp, SomeOf, is_spatial
+from millimorph.ops.fields import (
+    BiasField,
+    BrightnessGradient,
+    LocalGamma,
+    MultiplicativeAndAdditiveField,
+)
 from millimorph.ops.intensity import IntensityOp
 from millimorph.ops.labels import Dilate, Erode, KeepLargest, OneHot, Remap
 from millimorph.ops.levels import Gamma
 from millimorph.ops.noise import GaussianNoise
 from millimorph.ops.painting import LabelClass, LabelsToImage
+from millimorph.ops.patches import Cutout, Swap
 from millimorph.ops.selection import ImageOp, LabelOp
 from millimorph.ops.spatial import (
     Affine,
@@ -27,7 +34,10 @@ from millimorph.ops.stencils import GaussianBlur
 __all__ = [
     "Affine",
     "AnyOp",
+    "BiasField",
+    "BrightnessGradient",
     "Crop",
+    "Cutout",
     "Diffeomorphic",
     "Dilate",
     "Elastic",
@@ -42,6 +52,8 @@ __all__ = [
     "LabelClass",
     "LabelOp",
     "LabelsToImage",
+    "LocalGamma",
+    "MultiplicativeAndAdditiveField",
     "OneHot",
     "OneOf",
     "Op",
@@ -53,6 +65,7 @@ __all__ = [
     "SimpleOp",
     "SomeOf",
     "SpatialOp",
+    "Swap",
     "Transform",
     "Warp",
     "is_spatial",

@@ -4,12 +4,14 @@ Amplitudes are in the image's own units (HU for CT). A `_fraction` is relative t
 the 1st to the 99th percentile, of the original image.
 """
 
+from millimorph.ops.fields import FieldOp
 from millimorph.ops.labels import ShapeOp
 from millimorph.ops.levels import LevelOp
 from millimorph.ops.noise import NoiseOp
 from millimorph.ops.painting import PaintOp
+from millimorph.ops.patches import PatchOp
 from millimorph.ops.stencils import StencilOp
 
-IntensityOp = LevelOp | NoiseOp | StencilOp | ShapeOp | PaintOp
+IntensityOp = LevelOp | NoiseOp | FieldOp | PatchOp | StencilOp | ShapeOp | PaintOp
 
 __all__ = ["IntensityOp"]

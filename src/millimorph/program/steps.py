@@ -1,15 +1,17 @@
 """All steps, by how they reach the voxels."""
 
+from millimorph.program.fields import FieldStep
 from millimorph.program.labels import LabelStep
 from millimorph.program.levels import LevelCurve
 from millimorph.program.noise import NoiseStep
 from millimorph.program.painting import Painting
+from millimorph.program.patches import PatchFill, PatchMove
 from millimorph.program.stencils import Stencil
 
-Pointwise = LevelCurve | NoiseStep
+Pointwise = LevelCurve | NoiseStep | FieldStep | PatchFill
 """Steps that ride on the write of a traversal: each voxel by itself."""
 
-VolumeStep = Stencil
+VolumeStep = Stencil | PatchMove
 """Steps that need a traversal of their own."""
 
 __all__ = ["LabelStep", "Painting", "Pointwise", "VolumeStep"]

@@ -6,11 +6,13 @@ from typing import Any, assert_never
 import numpy as np
 import numpy.typing as npt
 
-from millimorph.backends.cpu import levels, noise
+from millimorph.backends.cpu import fields, levels, noise, patches
 from millimorph.backends.scene import Where
 from millimorph.program import Applied
+from millimorph.program.fields import FieldStep
 from millimorph.program.levels import LevelCurve
 from millimorph.program.noise import NoiseStep
+from millimorph.program.patches import PatchFill
 
 Array = npt.NDArray[Any]
 
@@ -30,6 +32,10 @@ def _apply(applied: Applied, values: npt.NDArray[np.float32], where: Where) -> N
         levels.apply(step, values, where)
     elif isinstance(step, NoiseStep):
         noise.apply(step, values, where)
+    elif isinstance(step, FieldStep):
+        fields.apply(step, values, where)
+    elif isinstance(step, PatchFill):
+        patches.apply(step, values, where)
     else:
         assert_never(step)
 

@@ -5,12 +5,14 @@ from typing import Any, assert_never
 
 import numpy as np
 
-from millimorph.backends.reference import levels, noise
+from millimorph.backends.reference import fields, levels, noise, patches
 from millimorph.backends.reference.sampling import AnyArray, Floats
 from millimorph.backends.scene import Where
 from millimorph.program import Applied
+from millimorph.program.fields import FieldStep
 from millimorph.program.levels import LevelCurve
 from millimorph.program.noise import NoiseStep
+from millimorph.program.patches import PatchFill
 
 
 def apply_all(steps: Sequence[Applied], values: Floats, where: Where) -> Floats:
@@ -27,6 +29,10 @@ def _applied(applied: Applied, values: Floats, where: Where) -> Floats:
         return levels.apply(step, values, where)
     if isinstance(step, NoiseStep):
         return noise.apply(step, values, where)
+    if isinstance(step, FieldStep):
+        return fields.apply(step, values, where)
+    if isinstance(step, PatchFill):
+        return patches.apply(step, values, where)
     assert_never(step)
 
 

@@ -1,0 +1,171 @@
+"""Steps that change grey levels by a field, compiled; a step's tables are made once for a grid."""
+
+from functools import lru_cache
+from typing import assert_never
+
+import numpy as np
+import numpy.typing as npt
+
+from millimorph.backends.cpu.sources import grey_levels, value_range
+from millimorph.backends.scene import Scene, Where
+from millimorph.kernels.elementary import exp, normal_quantile
+from millimorph.kernels.philox import uniforms
+from millimorph.program.fields import (
+    FieldStep,
+    GaussianShape,
+    GradientAddition,
+    LocalPowerCurve,
+    ProductAndSum,
+    RandomBias,
+)
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Tables = tuple[Float32, Float32, Float32]
+Axis = tuple[Float32, npt.NDArray[np.int64]]
+
+LANES = 16
+KEPT = 32
+SMALLEST = 1e-12
+"""Table entries below this share of the peak are 0, so that no product is denormal."""
+
+
+def apply(step: FieldStep, values: Float32, where: Where) -> None:
+    """Change a run of voxels in place."""
+    from millimorph.kernels import fields
+
+    scene = where.scene
+    shape = (scene.grid.size[0], scene.grid.size[1])
+    match step:
+        case ProductAndSum():
+            factor = _times(_peak_tables(step.factor, scene.grid.size), step.factor_peak)
+            peak = grey_levels(step.term_peak, scene.original, scene)
+            term = _times(_peak_tables(step.term, scene.grid.size), peak)
+            black = _black(step.black, scene)
+            fields.product_and_sum(values, where.first, shape, factor, term, black)
+        case RandomBias():
+            spline = _spline(step, scene.grid.size)
+            black = _black(step.black, scene)
+            fields.multiply_by_exponential(values, where.first, shape, spline, black)
+        case GradientAddition():
+            tables, least = _relative_tables(step.shape, scene.grid.size)
+            strength = grey_levels(step.strength, scene.original, scene)
+            scale = np.float32(strength / (1.0 - least))
+            fields.add_gradient(values, where.first, shape, tables, np.float32(least), scale)
+        case LocalPowerCurve():
+            low, high = value_range(scene.original, scene)
+            if high > low:
+                tables, least = _relative_tables(step.shape, scene.grid.size)
+                normal = (np.float32(least), np.float32(1.0 / (1.0 - least)))
+                grey = (np.float32(low), np.float32(high), np.float32(step.exponent))
+                fields.local_gamma(values, where.first, shape, tables, normal, grey)
+        case _:
+            assert_never(step)
+
+
+def _black(level: float | None, scene: Scene) -> np.float32:
+    return np.float32(value_range(scene.original, scene)[0] if level is None else level)
+
+
+def _times(tables: Tables, peak: float) -> Tables:
+    """The tables, the peak value in the last of them."""
+    return tables[0], tables[1], (tables[2] * np.float32(peak)).astype(np.float32)
+
+
+@lru_cache(maxsize=KEPT)
+def _peak_tables(shape: GaussianShape, size: tuple[int, ...]) -> Tables:
+    """The factors of a Gaussian of peak 1 along x, y, z."""
+    return _as_tables([exp(-0.5 * square) for square in _squares(shape, size)])
+
+
+@lru_cache(maxsize=KEPT)
+def _relative_tables(shape: GaussianShape, size: tuple[int, ...]) -> tuple[Tables, float]:
+    """The factors of a Gaussian, 1 at its greatest voxel, and the value at its least one."""
+    factors = [exp(-0.5 * (square - square.min())) for square in _squares(shape, size)]
+    least = 1.0
+    for factor in factors:
+        least *= float(factor.min())
+    return _as_tables(factors), least
+
+
+def _squares(shape: GaussianShape, size: tuple[int, ...]) -> list[Float64]:
+    """Squared distances from the centre in standard deviations, axis by axis."""
+    found = []
+    for centre, sd, n in zip(shape.centre, shape.sd, size, strict=True):
+        distance = (np.arange(n, dtype=np.float64) - centre) / sd
+        found.append(distance * distance)
+    return found
+
+
+def _as_tables(factors: list[Float64]) -> Tables:
+    x, y = (np.where(f < SMALLEST, 0.0, f).astype(np.float32) for f in factors[:2])
+    z = np.ones(1) if len(factors) == 2 else factors[2]
+    return x, y, np.where(z < SMALLEST, 0.0, z).astype(np.float32)
+
+
+@lru_cache(maxsize=KEPT)
+def _spline(step: RandomBias, size: tuple[int, ...]) -> tuple[Float32, Axis, Axis]:
+    """The B-spline of a bias field as the kernel wants it: polynomials cell by cell."""
+    count = 1
+    for n in step.points:
+        count *= n
+    control = step.control_sd * normal_quantile(uniforms(step.stream, count))
+    lattice = control.reshape(step.points[::-1])
+    if lattice.ndim == 2:
+        lattice = lattice[None]
+    along_x, along_y = (
+        _axis(n, spacing, points)
+        for n, spacing, points in zip(size, step.spacing_voxels, step.points[:2], strict=False)
+    )
+    planes = _polynomials(_polynomials(lattice, 2), 1)
+    if len(size) == 3:
+        planes = _slices(planes, _positions(size[2], step.spacing_voxels[2], step.points[2]))
+    ordered = np.ascontiguousarray(np.swapaxes(planes, 1, 2), np.float32)
+    return ordered, along_x, along_y
+
+
+def _positions(n: int, spacing: float, points: int) -> Float64:
+    """Voxel indices in control spacings, the lattice and the image centred on each other."""
+    return (np.arange(n, dtype=np.float64) - 0.5 * (n - 1)) / spacing + 0.5 * (points - 1)
+
+
+def _cells(positions: Float64, points: int) -> npt.NDArray[np.int64]:
+    """The cell of each position: cell c lies between control points c + 1 and c + 2."""
+    return np.clip(np.floor(positions).astype(np.int64) - 1, 0, points - 4)
+
+
+def _axis(n: int, spacing: float, points: int) -> Axis:
+    """The place of each index in its cell, with whole lanes to spare, and where each cell ends."""
+    positions = _positions(n, spacing, points)
+    cells = _cells(positions, points)
+    steps = np.zeros(n + LANES, np.float32)
+    steps[:n] = positions - (cells + 1)
+    return steps, np.searchsorted(cells, np.arange(points - 3), side="right")
+
+
+def _polynomials(values: Float64, axis: int) -> Float64:
+    """Control values (z, y, x) as the polynomials of the cells along an axis, four by four."""
+    p = np.moveaxis(values, axis, -1)
+    p0, p1, p2, p3 = p[..., :-3], p[..., 1:-2], p[..., 2:-1], p[..., 3:]
+    powers = (
+        (p0 + 4.0 * p1 + p2) / 6.0,
+        (p2 - p0) / 2.0,
+        (p0 - 2.0 * p1 + p2) / 2.0,
+        (p3 - 3.0 * p2 + 3.0 * p1 - p0) / 6.0,
+    )
+    stacked = np.stack(powers, axis=-1)
+    return np.moveaxis(stacked.reshape(*p.shape[:-1], -1), -1, axis)
+
+
+def _slices(planes: Float64, positions: Float64) -> Float64:
+    """Control planes (z, ...) evaluated at each slice."""
+    cells = _cells(positions, len(planes))
+    t = (positions - (cells + 1)).reshape(-1, *(1,) * (planes.ndim - 1))
+    p0, p1, p2, p3 = (planes[cells + k] for k in range(4))
+    s = 1.0 - t
+    return (
+        s * s * s * p0
+        + (4.0 - 3.0 * t * t * (2.0 - t)) * p1
+        + (4.0 - 3.0 * s * s * (2.0 - s)) * p2
+        + t * t * t * p3
+    ) / 6.0
