@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -128,3 +130,30 @@ def _until(true: Callable[[], bool]) -> None:
             return
         time.sleep(0.1)
     raise AssertionError("not within 30 s")
+
+
+def test_a_process_that_is_still_starting_says_nothing_of_an_interrupt(tmp_path: Path) -> None:
+    """Ctrl-C reaches the whole group; only the parent answers it, whatever workers are doing."""
+    script = tmp_path / "job.py"
+    script.write_text(
+        "import sys, time\n"
+        "if __name__ != '__main__':\n"
+        f"    open({str(tmp_path / 'importing')!r}, 'w').close()\n"
+        "    time.sleep(3)\n"
+        "from millimorph.generate.pool import Workers, run_tasks\n"
+        "def start(job):\n"
+        "    return lambda task: task\n"
+        "if __name__ == '__main__':\n"
+        "    try:\n"
+        "        list(run_tasks(Workers(1, start, None), [0]))\n"
+        "    except KeyboardInterrupt:\n"
+        "        sys.exit(130)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, str(script)], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    _until((tmp_path / "importing").exists)
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert told == ""

@@ -138,6 +138,14 @@ def _output_outside(content):
     content["outputs"]["ct"]["file"] = "../../../ct.nii.gz"
 
 
+def _absolute_folder(content):
+    content["source_folder"] = "/"
+
+
+def _one_file_twice(content):
+    content["outputs"]["organs"]["file"] = content["outputs"]["ct"]["file"].upper()
+
+
 def _case_outside(content):
     content["recipe"]["case"] = "../../p1"
 
@@ -164,6 +172,8 @@ def _unknown_op(content):
         _source_outside,
         _absolute_source,
         _output_outside,
+        _absolute_folder,
+        _one_file_twice,
         _case_outside,
         _missing_part,
         _newer,

@@ -76,7 +76,7 @@ def _until_one_dies(
         try:
             while waiting or flying:
                 while waiting and len(flying) < 2 * workers.count:
-                    flying[pool.submit(_work, waiting[0])] = waiting[0]
+                    flying[_submit(pool, waiting[0])] = waiting[0]
                     waiting.popleft()
                 finished, _ = wait(flying, return_when=FIRST_COMPLETED)
                 for future in finished:
@@ -92,7 +92,7 @@ def _alone(workers: Workers[Job, Task, Result], task: Task) -> Result | Died:
     for _ in range(_TRIES_ALONE):
         with _pool(workers, 1) as pool:
             try:
-                result: Result = pool.submit(_work, task).result()
+                result: Result = _submit(pool, task).result()
             except BrokenProcessPool:
                 continue
             return result
@@ -124,6 +124,20 @@ def _pool(workers: Workers[Job, Task, Result], count: int) -> Iterator[ProcessPo
         ear.close()
 
 
+def _submit(pool: ProcessPoolExecutor, task: Any) -> Future[Any]:
+    """Hand out a task; processes begun here hold interrupts back until they can ignore them.
+
+    A Ctrl-C goes to the whole group, and a process that is still importing would print a traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        return pool.submit(_work, task)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return pool.submit(_work, task)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """Set the variables that bound a child's threads; libraries read them when they load."""
@@ -148,6 +162,8 @@ def _begin(
     """Prepare a worker: an interrupt is the parent's business, and no parent means no work."""
     global _task_function  # noqa: PLW0603 - a process serves one job
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, args=(ear,), daemon=True).start()
     _task_function = start(job)
 

@@ -42,9 +42,7 @@ class SourceFile(BaseModel):
     @field_validator("path")
     @classmethod
     def _is_relative(cls, path: str) -> str:
-        if not path or "\\" in path or "\0" in path or PurePosixPath(path).is_absolute():
-            raise ValueError(f"must be a relative path with forward slashes, got {path!r}")
-        return path
+        return _relative(path)
 
 
 class OutputFile(BaseModel):
@@ -87,6 +85,19 @@ class Sidecar(BaseModel):
     versions: dict[str, str]
     warnings: tuple[str, ...] = ()
 
+    @field_validator("source_folder")
+    @classmethod
+    def _is_relative(cls, path: str) -> str:
+        return _relative(path)
+
+    @field_validator("outputs")
+    @classmethod
+    def _are_different(cls, outputs: dict[str, OutputFile]) -> dict[str, OutputFile]:
+        files = [one.file.casefold() for one in outputs.values()]
+        if len(set(files)) < len(files):
+            raise ValueError("must name a file of its own for every role")
+        return outputs
+
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read a sidecar; FileError if it is missing, not JSON, of a newer schema or malformed."""
@@ -116,6 +127,12 @@ class Sidecar(BaseModel):
     def has_sources(self, digests: Mapping[str, tuple[str, int]]) -> bool:
         """Tell whether these are its source files, by SHA-256 and size under each role."""
         return digests == {role: (one.sha256, one.bytes) for role, one in self.sources.items()}
+
+
+def _relative(path: str) -> str:
+    if not path or "\\" in path or "\0" in path or PurePosixPath(path).is_absolute():
+        raise ValueError(f"must be a relative path with forward slashes, got {path!r}")
+    return path
 
 
 def sample_name(case: str, index: int) -> str:
