@@ -1,0 +1,155 @@
+"""Parallel rays through axial planes of a CT: paths through water, and what comes back."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from millimorph.backends.cpu.pieces import in_threads
+from millimorph.kernels.elementary import cos, sin
+from millimorph.program.ct import Planes
+
+Float32 = npt.NDArray[np.float32]
+
+WATER_PER_MM = 0.0192
+
+
+@dataclass(frozen=True)
+class Fan:
+    """The rays through planes of one shape: directions evenly over half a turn, offsets in mm.
+
+    `centre` is the middle of the planes as (row, column) of the lattice, `spacing` in mm.
+    """
+
+    shape: tuple[int, int]
+    spacing: tuple[float, float]
+    centre: tuple[float, float]
+    directions: int
+
+    @property
+    def step_mm(self) -> float:
+        """From ray to ray, and from sample to sample along a ray."""
+        return min(self.spacing)
+
+    @property
+    def rays(self) -> int:
+        """As many as reach every pixel from every direction."""
+        height, width = (
+            max(n - middle, middle + 1.0) * s
+            for n, middle, s in zip(self.shape, self.centre, self.spacing, strict=True)
+        )
+        return 2 * math.ceil(math.sqrt(height * height + width * width) / self.step_mm) + 3
+
+    def angle(self, direction: int) -> float:
+        """The direction of the rays' offsets, from columns towards rows, in radians."""
+        return math.pi * direction / self.directions
+
+    @property
+    def offsets_mm(self) -> list[float]:
+        """The signed distance of each ray from the middle."""
+        half = 0.5 * (self.rays - 1)
+        return [(ray - half) * self.step_mm for ray in range(self.rays)]
+
+
+@dataclass(frozen=True, eq=False)
+class Lattice:
+    """Water equivalents of a channel on blocks of voxels (planes, rows, columns)."""
+
+    values: Float32
+    block: tuple[int, int, int]
+    fan: Fan
+
+
+def block_size(planes: Planes, least_mm: float) -> tuple[int, int, int]:
+    """Voxels to a block (planes, rows, columns), so that its sides are about `least_mm`."""
+    column_mm, row_mm = planes.in_plane_mm
+    sides = (planes.spacing_mm[planes.axis], row_mm, column_mm)
+    blocks = [max(1, math.floor(least_mm / side + 0.5)) for side in sides]
+    return blocks[0], blocks[1], blocks[2]
+
+
+def lattice(
+    volume: Float32, planes: Planes, block: tuple[int, int, int], directions: int
+) -> Lattice:
+    """Water equivalents of planes (plane, row, column), 1 being water, by means over blocks."""
+    from millimorph.kernels import ct
+
+    shape = tuple(-(-n // b) for n, b in zip(volume.shape, block, strict=True))
+    values = np.empty(shape, np.float32)
+    ct.coarse_water(volume, block, values)
+    column_mm, row_mm = planes.in_plane_mm
+    _, rows, columns = volume.shape
+    fan = Fan(
+        (shape[1], shape[2]),
+        (block[1] * row_mm, block[2] * column_mm),
+        (0.5 * rows / block[1] - 0.5, 0.5 * columns / block[2] - 0.5),
+        directions,
+    )
+    return Lattice(values, block, fan)
+
+
+def paths(plane: Float32, fan: Fan, wanted: npt.NDArray[np.bool_] | None = None) -> Float32:
+    """Attenuation along the rays (directions, rays); `wanted` picks rays, the others are 0."""
+    from millimorph.kernels import ct
+
+    chosen = np.ones((fan.directions, fan.rays), np.bool_) if wanted is None else wanted
+    padded = np.zeros((plane.shape[0] + 2, plane.shape[1] + 2), np.float32)
+    padded[1:-1, 1:-1] = plane
+    lines = np.empty((fan.directions, fan.rays), np.float32)
+    half = 0.5 * (fan.rays - 1)
+    for direction, line in enumerate(lines):
+        cosine, sine = cos(fan.angle(direction)), sin(fan.angle(direction))
+        across = (cosine * fan.step_mm / fan.spacing[1], sine * fan.step_mm / fan.spacing[0])
+        along = (-sine * fan.step_mm / fan.spacing[1], cosine * fan.step_mm / fan.spacing[0])
+        start = (
+            fan.centre[1] + 1.0 - half * (across[0] + along[0]),
+            fan.centre[0] + 1.0 - half * (across[1] + along[1]),
+        )
+        ct.project(padded, _pair(start), _pair(across), _pair(along), chosen[direction], line)
+    lines *= np.float32(WATER_PER_MM * fan.step_mm)
+    return lines
+
+
+def smeared_back(lines: Float32, fan: Fan) -> Float32:
+    """The sum over directions of the lines at each pixel's offset (rows, columns)."""
+    from millimorph.kernels import ct
+
+    angles = [fan.angle(direction) for direction in range(fan.directions)]
+    across = [cos(angle) * fan.spacing[1] / fan.step_mm for angle in angles]
+    down = [sin(angle) * fan.spacing[0] / fan.step_mm for angle in angles]
+    half = 0.5 * (fan.rays - 1)
+    first = [
+        half - fan.centre[1] * a - fan.centre[0] * d for a, d in zip(across, down, strict=True)
+    ]
+    out = np.empty(fan.shape, np.float32)
+    ct.back_project(lines, *(np.array(x, np.float32) for x in (first, across, down)), out)
+    return out
+
+
+def ramp_filtered(lines: Float32) -> Float32:
+    """Lines filtered for backprojection, in units in which the ramp is 1/4 at its middle."""
+    from millimorph.kernels import ct
+
+    count = lines.shape[1]
+    taps = np.array([0.0, *(1.0 / (math.pi * math.pi * n * n) for n in range(1, count))])
+    out = np.empty_like(lines)
+    for line, filtered in zip(lines, out, strict=True):
+        ct.ramp_filtered(line, taps.astype(np.float32), filtered)
+    return out
+
+
+def field(found: Lattice, make: Callable[[Float32], Float32], threads: int) -> Float32:
+    """What `make` finds for each plane of a lattice."""
+    out = np.empty_like(found.values)
+
+    def work(plane: int) -> None:
+        out[plane] = make(found.values[plane])
+
+    in_threads(threads, range(len(out)), work)
+    return out
+
+
+def _pair(values: tuple[float, float]) -> tuple[np.float32, np.float32]:
+    return np.float32(values[0]), np.float32(values[1])
