@@ -149,7 +149,7 @@ def test_a_process_that_is_still_starting_says_nothing_of_an_interrupt(tmp_path:
         "    except KeyboardInterrupt:\n"
         "        sys.exit(130)\n"
     )
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - our own script
         [sys.executable, str(script)], stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     _until((tmp_path / "importing").exists)
