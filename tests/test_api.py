@@ -20,6 +20,9 @@ Uniform LogUniform Normal TruncatedNormal Choice
 Random FullFactorial LatinHypercube Sobol Explicit
 GaussianBlur Remap OneHot KeepLargest Erode Dilate LabelsToImage LabelClass BiasField
 BrightnessGradient LocalGamma MultiplicativeAndAdditiveField Cutout Swap
+CtDoseNoise CtRings CtMetalStreaks CtCupping CtKernelChange XrayCollimation XrayScatter
+UltrasoundSpeckle UltrasoundAttenuation UltrasoundShadow PetCounts PetPointSpread ColourJitter
+Vignette SpecularHighlights
 Reference Pipeline load_pipeline dump_pipeline Recipe draw Program compile run augment resample
 """
 FURTHER = """

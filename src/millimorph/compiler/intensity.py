@@ -11,6 +11,7 @@ from typing import assert_never
 from millimorph.compiler.fields import field_steps
 from millimorph.compiler.labels import MapSubject, changed, label_passes
 from millimorph.compiler.levels import level_steps
+from millimorph.compiler.modality import modality_steps
 from millimorph.compiler.noise import noise_steps
 from millimorph.compiler.painting import paint_stage, painted_subject
 from millimorph.compiler.patches import patch_steps
@@ -21,6 +22,7 @@ from millimorph.geometry import ImageGrid
 from millimorph.ops.fields import FieldOp
 from millimorph.ops.labels import ShapeOp
 from millimorph.ops.levels import LevelOp
+from millimorph.ops.modality import ModalityOp
 from millimorph.ops.noise import NoiseOp
 from millimorph.ops.painting import PaintOp
 from millimorph.ops.patches import PatchOp
@@ -39,7 +41,7 @@ from millimorph.recipe import Recipe
 
 BETWEEN = "float32"
 
-ImageIntensityOp = LevelOp | NoiseOp | FieldOp | PatchOp | StencilOp
+ImageIntensityOp = LevelOp | NoiseOp | FieldOp | PatchOp | StencilOp | ModalityOp
 
 
 def with_intensity(recipe: Recipe, resamples: Sequence[Resample]) -> tuple[Stage, ...]:
@@ -180,6 +182,8 @@ def _steps(op: ImageIntensityOp, subject: Subject) -> tuple[Pointwise | VolumeSt
         return patch_steps(op, subject)
     if isinstance(op, StencilOp):
         return stencil_steps(op, subject)
+    if isinstance(op, ModalityOp):
+        return modality_steps(op, subject)
     assert_never(op)
 
 

@@ -1,7 +1,9 @@
 """The operations: what a person asks for, each parameter a number or a distribution."""
 
 from millimorph.ops.base import Op
+from millimorph.ops.colour import ColourJitter, SpecularHighlights, Vignette
 from millimorph.ops.control import AnyOp, OneOf, SimpleOp, SomeOf, is_spatial
+from millimorph.ops.ct import CtCupping, CtDoseNoise, CtKernelChange, CtMetalStreaks, CtRings
 from millimorph.ops.fields import (
     BiasField,
     BrightnessGradient,
@@ -14,6 +16,7 @@ from millimorph.ops.levels import Gamma
 from millimorph.ops.noise import GaussianNoise
 from millimorph.ops.painting import LabelClass, LabelsToImage
 from millimorph.ops.patches import Cutout, Swap
+from millimorph.ops.pet import PetCounts, PetPointSpread
 from millimorph.ops.selection import ImageOp, LabelOp
 from millimorph.ops.spatial import (
     Affine,
@@ -30,13 +33,21 @@ from millimorph.ops.spatial import (
     Warp,
 )
 from millimorph.ops.stencils import GaussianBlur
+from millimorph.ops.ultrasound import UltrasoundAttenuation, UltrasoundShadow, UltrasoundSpeckle
+from millimorph.ops.xray import XrayCollimation, XrayScatter
 
 __all__ = [
     "Affine",
     "AnyOp",
     "BiasField",
     "BrightnessGradient",
+    "ColourJitter",
     "Crop",
+    "CtCupping",
+    "CtDoseNoise",
+    "CtKernelChange",
+    "CtMetalStreaks",
+    "CtRings",
     "Cutout",
     "Diffeomorphic",
     "Dilate",
@@ -58,6 +69,8 @@ __all__ = [
     "OneOf",
     "Op",
     "Pad",
+    "PetCounts",
+    "PetPointSpread",
     "QuarterTurn",
     "RadialDistortion",
     "Remap",
@@ -65,8 +78,15 @@ __all__ = [
     "SimpleOp",
     "SomeOf",
     "SpatialOp",
+    "SpecularHighlights",
     "Swap",
     "Transform",
+    "UltrasoundAttenuation",
+    "UltrasoundShadow",
+    "UltrasoundSpeckle",
+    "Vignette",
     "Warp",
+    "XrayCollimation",
+    "XrayScatter",
     "is_spatial",
 ]

@@ -7,11 +7,12 @@ the 1st to the 99th percentile, of the original image.
 from millimorph.ops.fields import FieldOp
 from millimorph.ops.labels import ShapeOp
 from millimorph.ops.levels import LevelOp
+from millimorph.ops.modality import ModalityOp
 from millimorph.ops.noise import NoiseOp
 from millimorph.ops.painting import PaintOp
 from millimorph.ops.patches import PatchOp
 from millimorph.ops.stencils import StencilOp
 
-IntensityOp = LevelOp | NoiseOp | FieldOp | PatchOp | StencilOp | ShapeOp | PaintOp
+IntensityOp = LevelOp | NoiseOp | FieldOp | PatchOp | StencilOp | ModalityOp | ShapeOp | PaintOp
 
 __all__ = ["IntensityOp"]

@@ -3,15 +3,16 @@
 from millimorph.program.fields import FieldStep
 from millimorph.program.labels import LabelStep
 from millimorph.program.levels import LevelCurve
+from millimorph.program.modality import ModalityField, ModalityPass
 from millimorph.program.noise import NoiseStep
 from millimorph.program.painting import Painting
 from millimorph.program.patches import PatchFill, PatchMove
 from millimorph.program.stencils import Stencil
 
-Pointwise = LevelCurve | NoiseStep | FieldStep | PatchFill
+Pointwise = LevelCurve | NoiseStep | FieldStep | PatchFill | ModalityField
 """Steps that ride on the write of a traversal: each voxel by itself."""
 
-VolumeStep = Stencil | PatchMove
+VolumeStep = Stencil | PatchMove | ModalityPass
 """Steps that need a traversal of their own."""
 
 __all__ = ["LabelStep", "Painting", "Pointwise", "VolumeStep"]

@@ -6,11 +6,12 @@ from typing import Any, assert_never
 import numpy as np
 import numpy.typing as npt
 
-from millimorph.backends.cpu import fields, levels, noise, patches
+from millimorph.backends.cpu import fields, levels, modality, noise, patches
 from millimorph.backends.scene import Where
 from millimorph.program import Applied
 from millimorph.program.fields import FieldStep
 from millimorph.program.levels import LevelCurve
+from millimorph.program.modality import ModalityField
 from millimorph.program.noise import NoiseStep
 from millimorph.program.patches import PatchFill
 
@@ -34,6 +35,8 @@ def _apply(applied: Applied, values: npt.NDArray[np.float32], where: Where) -> N
         noise.apply(step, values, where)
     elif isinstance(step, FieldStep):
         fields.apply(step, values, where)
+    elif isinstance(step, ModalityField):
+        modality.apply(step, values, where)
     elif isinstance(step, PatchFill):
         patches.apply(step, values, where)
     else:

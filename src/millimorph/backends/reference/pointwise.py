@@ -5,12 +5,13 @@ from typing import Any, assert_never
 
 import numpy as np
 
-from millimorph.backends.reference import fields, levels, noise, patches
+from millimorph.backends.reference import fields, levels, modality, noise, patches
 from millimorph.backends.reference.sampling import AnyArray, Floats
 from millimorph.backends.scene import Where
 from millimorph.program import Applied
 from millimorph.program.fields import FieldStep
 from millimorph.program.levels import LevelCurve
+from millimorph.program.modality import ModalityField
 from millimorph.program.noise import NoiseStep
 from millimorph.program.patches import PatchFill
 
@@ -31,6 +32,8 @@ def _applied(applied: Applied, values: Floats, where: Where) -> Floats:
         return noise.apply(step, values, where)
     if isinstance(step, FieldStep):
         return fields.apply(step, values, where)
+    if isinstance(step, ModalityField):
+        return modality.apply(step, values, where)
     if isinstance(step, PatchFill):
         return patches.apply(step, values, where)
     assert_never(step)
