@@ -4,7 +4,7 @@ from millimorph.compiler.subject import Subject
 from millimorph.compiler.world import number, per_axis
 from millimorph.ops.pet import PetCounts, PetOp
 from millimorph.program import GaussianSmoothing, Pointwise, VolumeStep
-from millimorph.program.pet import CountNoise
+from millimorph.program.pet import ActivityNoise
 
 FWHM = 2.3548200450309493
 
@@ -18,7 +18,7 @@ def pet_steps(op: PetOp, subject: Subject) -> tuple[Pointwise | VolumeStep, ...]
             return ()
         counts = number(op.full_dose_counts) * dose / (1.0 - dose)
         fwhm_mm = (number(op.filter_fwhm_mm),) * dimension
-        return (CountNoise(counts, _sd_voxels(fwhm_mm, subject), subject.stream(op.id)),)
+        return (ActivityNoise(counts, _sd_voxels(fwhm_mm, subject), subject.stream(op.id)),)
     sd_voxels = _sd_voxels(per_axis(op.fwhm_mm, f"{op.id}.fwhm_mm", dimension), subject)
     return (GaussianSmoothing(sd_voxels),) if any(sd_voxels) else ()
 

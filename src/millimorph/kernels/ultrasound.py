@@ -87,7 +87,8 @@ def shadow(values, first, size, spacing, apex, surface, decibels, floor, unit):
             x, y, z = x - apex[0], y - apex[1], z - apex[2]
             distance = np.sqrt(x * x + y * y + z * z)
             along = x * ax + y * ay + z * az
-            off = np.sqrt(max(distance * distance - along * along, ZERO))
+            px, py, pz = x - along * ax, y - along * ay, z - along * az
+            off = np.sqrt(px * px + py * py + pz * pz)
             aside = off * reach / along if along > ZERO else np.float32(1e30)
             behind = distance - reach
         else:
@@ -110,8 +111,9 @@ def add_intensity(field, total):
 
 @kernel
 def speckle(values, intensity, scale, shift, strength, floor, unit, out):
-    """Multiply echoes by the speckle amplitude: the root of scale * intensity, its logarithm
-    less `shift` nepers and times `strength`.
+    """Multiply echoes by an amplitude to the power `strength`.
+
+    The amplitude is the root of scale * intensity, less `shift` nepers.
     """
     tiny = np.float32(1e-12)
     for i in range(len(values)):

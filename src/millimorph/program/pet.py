@@ -6,7 +6,7 @@ from millimorph.kernels.philox import StreamKey
 
 
 @dataclass(frozen=True)
-class CountNoise:
+class ActivityNoise:
     """Poisson noise of `counts` per robust range of the original, smoothed by `sd_voxels`."""
 
     counts: float
@@ -17,4 +17,4 @@ class CountNoise:
         return f"Poisson noise of {self.counts:.4g} counts, filtered"
 
 
-PetPass = CountNoise
+PetPass = ActivityNoise

@@ -25,7 +25,7 @@ class BladeShutter:
 
     def __str__(self) -> str:
         width, height = (2.0 * half for half in self.blades.half_mm)
-        return f"collimated to a {self.blades.shape} of {width:.4g} x {height:.4g} mm"
+        return f"collimated, {self.blades.shape} of {width:.4g} x {height:.4g} mm"
 
 
 @dataclass(frozen=True)

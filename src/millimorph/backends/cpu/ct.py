@@ -99,7 +99,7 @@ def ring_profile(
     parts[:, 0] *= 0.5
     parts[:, -1] *= 0.5
     total = np.cumsum(parts, axis=1)[:, -1]
-    profile = -total * (upper - lower)[:, 0]
+    profile: npt.NDArray[np.float64] = -total * (upper - lower)[:, 0]
     highest = float(np.max(profile))
     return profile / highest if highest > 0.0 else profile
 
@@ -162,7 +162,8 @@ def relative_deviation(plane: Float32, fan: rays.Fan) -> Float32:
     ct.exposure(lines, np.float32(1.0), np.float32(LONGEST_PATH))
     mean = rays.smeared_back(lines, fan)
     scale = exp(-REFERENCE_PATH) / fan.directions
-    return np.sqrt(mean * np.float32(scale))
+    relative: Float32 = np.sqrt(mean * np.float32(scale))
+    return relative
 
 
 @lru_cache(maxsize=8)

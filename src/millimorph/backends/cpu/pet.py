@@ -7,7 +7,7 @@ from millimorph.backends.cpu.pieces import PIECE_VOXELS, Write, in_threads, writ
 from millimorph.backends.cpu.smoothing import smooth
 from millimorph.backends.cpu.sources import robust_range
 from millimorph.backends.scene import Scene
-from millimorph.program.pet import CountNoise, PetPass
+from millimorph.program.pet import ActivityNoise, PetPass
 
 Float32 = npt.NDArray[np.float32]
 
@@ -23,7 +23,9 @@ def run(step: PetPass, volume: Float32, scene: Scene, write: Write) -> None:
         write_channel(number, out, write)
 
 
-def _noise(step: CountNoise, channel: Float32, number: int, bright: float, threads: int) -> Float32:
+def _noise(
+    step: ActivityNoise, channel: Float32, number: int, bright: float, threads: int
+) -> Float32:
     """Counted activity less the true one, before the filter."""
     from millimorph.kernels import noise
 

@@ -21,7 +21,7 @@ from millimorph.program.ultrasound import (
 
 Float32 = npt.NDArray[np.float32]
 
-TABLE_STEPS = 2048
+TABLE_STEPS = 2100  # a multiple of 7, so that each of 8 sliders is an entry
 PI_SQUARED = 9.869604401089358
 EULER = 0.5772156649015329
 

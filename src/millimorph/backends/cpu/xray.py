@@ -90,8 +90,8 @@ def blurred(picture: Float32, sd_voxels: tuple[float, float]) -> Float32:
 @lru_cache(maxsize=8)
 def gaussian_gains(sd_voxels: tuple[float, float], shape: tuple[int, int]) -> Float32:
     """What each cosine of a picture (rows, columns) is multiplied by."""
-    down, across = (
-        exp(-0.5 * PI_SQUARED * sd * sd / (count * count) * np.arange(count) * np.arange(count))
-        for sd, count in zip(reversed(sd_voxels), shape, strict=True)
-    )
-    return (down[:, None] * across[None, :]).astype(np.float32)
+    factors = []
+    for sd, count in zip(reversed(sd_voxels), shape, strict=True):
+        wave = np.arange(count, dtype=np.float64) * (sd / count)
+        factors.append(exp(-0.5 * PI_SQUARED * wave * wave))
+    return (factors[0][:, None] * factors[1][None, :]).astype(np.float32)

@@ -65,7 +65,7 @@ def _ellipse(
     y = (rows - place[0]) * step.spacing_mm[1]
     along, across = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
     distance = np.hypot(along / longer, across / shorter)
-    if step.edge_fraction == 0.0:
-        return (distance <= 1.0).astype(np.float64)
-    t = np.clip((1.0 + step.edge_fraction - distance) / step.edge_fraction, 0.0, 1.0)
+    t: Floats = (distance <= 1.0).astype(np.float64)
+    if step.edge_fraction > 0.0:
+        t = np.clip((1.0 + step.edge_fraction - distance) / step.edge_fraction, 0.0, 1.0)
     return t**2 * (3.0 - 2.0 * t)

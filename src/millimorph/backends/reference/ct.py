@@ -61,7 +61,7 @@ def _ring(rho: float, radius: float, half: float) -> float:
 
     start = math.sqrt(max(0.0, max(radius - half, 0.0) ** 2 - rho**2))
     end = math.sqrt((radius + half) ** 2 - rho**2)
-    return integrate.quad(integrand, start, end, limit=200)[0]
+    return float(integrate.quad(integrand, start, end, limit=200)[0])
 
 
 def run(step: CtPass, volume: Floats, scene: Scene) -> Floats:  # noqa: ARG001
@@ -105,7 +105,7 @@ def _noise(step: QuantumNoise, planes: Floats, number: int) -> Floats:
     frequency = np.hypot(down, across)
     power = frequency * np.exp(-0.5 * (frequency / step.peak_per_mm) ** 2)
     power = power / power.mean() if power.any() else np.ones_like(power)
-    coloured = fft.ifft2(fft.fft2(white) * np.sqrt(power)).real
+    coloured: Floats = fft.ifft2(fft.fft2(white) * np.sqrt(power)).real
     return step.deviation_hu * local * coloured
 
 
@@ -133,4 +133,5 @@ def _kernel(step: KernelRatio, planes: Floats) -> Floats:
     held = np.maximum(planes, -1024.0)
     axes = (1, 2)
     gains = gain if step.sharpness < 1.0 else limited
-    return fft.idctn(fft.dctn(held, axes=axes) * gains, axes=axes)
+    changed: Floats = fft.idctn(fft.dctn(held, axes=axes) * gains, axes=axes)
+    return changed

@@ -23,4 +23,5 @@ def run(step: PetPass, volume: Floats, scene: Scene) -> Floats:
     noise = counts * bright / step.counts - activity
     sd = (0.0, *(0.0, *reversed(step.sd_voxels))[-3:])
     noise = ndimage.gaussian_filter(noise, sd, mode="nearest", truncate=4.0)
-    return np.maximum(volume + noise, np.minimum(volume, 0.0))
+    result: Floats = np.maximum(volume + noise, np.minimum(volume, 0.0))
+    return result

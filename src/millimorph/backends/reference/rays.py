@@ -39,7 +39,7 @@ class View:
             for n, m, s in zip(self.shape, self.middle, self.spacing, strict=True)
         ]
         half = math.ceil(math.hypot(*farthest) / self.step) + 1
-        return self.step * np.arange(-half, half + 1)
+        return self.step * np.arange(-half, half + 1, dtype=np.float64)
 
     @property
     def angles(self) -> Floats:

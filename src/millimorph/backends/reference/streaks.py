@@ -41,14 +41,12 @@ def _pins(step: PinStreaks, planes: Floats) -> list[tuple[float, ...]]:
     column, row = step.planes.axes
     if step.places is not None:
         return [(place[step.planes.axis], place[row], place[column]) for place in step.places]
-    pins = []
+    pins: list[tuple[float, ...]] = []
     for pin in range(step.count):
         shares = uniforms(step.draws, 3 * CANDIDATES, 3 * CANDIDATES * pin).reshape(-1, 3)
         shares = shares * [1.0, 0.8, 0.8] + [0.0, 0.1, 0.1]
-        places = [
-            tuple(int(s * n) for s, n in zip(own, planes.shape, strict=True)) for own in shares
-        ]
-        pins.append(max(places, key=lambda place: planes[place]))
+        places = np.floor(shares * planes.shape).astype(int)
+        pins.append(tuple(places[np.argmax(planes[tuple(places.T)])].tolist()))
     return pins
 
 

@@ -1,5 +1,7 @@
 """The definition of the steps on B-mode ultrasound, in float64."""
 
+from typing import assert_never
+
 import numpy as np
 from scipy import fft, special
 
@@ -20,9 +22,14 @@ from millimorph.program.ultrasound import (
 def apply(step: UltrasoundField, values: Floats, where: Where) -> Floats:
     """One step on one whole channel (z, y, x)."""
     z, y, x = np.indices(values.shape)
-    places = np.stack([x, y, z], axis=-1) * step.beams.spacing_mm
-    is_gain = isinstance(step, DepthGain)
-    decibels = _depth_gain(step, places) if is_gain else _shadow(step, places)
+    places: Floats = np.stack([x, y, z], axis=-1) * np.array(step.beams.spacing_mm)
+    match step:
+        case DepthGain():
+            decibels = _depth_gain(step, places)
+        case ShadowSector():
+            decibels = _shadow(step, places)
+        case _:
+            assert_never(step)
     return _amplified(values, decibels, step.echoes, where.scene)
 
 
@@ -46,7 +53,8 @@ def _depth_gain(step: DepthGain, places: Floats) -> Floats:
 def _depth(beams: Beams, places: Floats) -> Floats:
     if beams.apex_mm is None:
         return places[..., 1]
-    return np.linalg.norm(places - beams.apex_mm, axis=-1) - beams.face_mm
+    distance: Floats = np.linalg.norm(places - np.array(beams.apex_mm), axis=-1)
+    return distance - beams.face_mm
 
 
 def _shadow(step: ShadowSector, places: Floats) -> Floats:
@@ -100,4 +108,5 @@ def _look(step: UltrasoundPass, shape: tuple[int, ...], number: int) -> Floats:
         factor /= np.sqrt(np.mean(factor**2))
         transfer *= np.expand_dims(factor, [k for k in range(len(shape)) if k != axis])
     field = fft.ifftn(fft.fftn(pairs[..., 0] + 1j * pairs[..., 1]) * transfer)
-    return 0.5 * np.abs(field) ** 2
+    intensity: Floats = 0.5 * np.abs(field) ** 2
+    return intensity

@@ -29,13 +29,13 @@ def apply(step: XrayField, values: Floats, where: Where) -> Floats:
 
 def _outside(u: Floats, v: Floats, half: tuple[float, float], shape: str) -> Floats:
     """How far places lie outside the field."""
+    distance: Floats = np.maximum(u - half[0], v - half[1])
     if shape == "ellipse":
-        return (np.hypot(u / half[0], v / half[1]) - 1.0) * min(half)
-    distance = np.maximum(u - half[0], v - half[1])
-    if shape == "rectangle":
-        return distance
-    cut = sum(half) - (2.0 - np.sqrt(2.0)) * min(half)
-    return np.maximum(distance, (u + v - cut) / np.sqrt(2.0))
+        distance = (np.hypot(u / half[0], v / half[1]) - 1.0) * min(half)
+    elif shape == "octagon":
+        cut = sum(half) - (2.0 - np.sqrt(2.0)) * min(half)
+        distance = np.maximum(distance, (u + v - cut) / np.sqrt(2.0))
+    return distance
 
 
 def run(step: XrayPass, volume: Floats, scene: Scene) -> Floats:
@@ -57,5 +57,5 @@ def _veiled(primary: Floats, step: XrayPass) -> Floats:
         for sd, n in zip(reversed(step.sd_voxels), primary.shape[2:], strict=True)
     ]
     axes = (2, 3)
-    blurred = fft.idctn(fft.dctn(primary, axes=axes) * np.outer(*gains), axes=axes)
+    blurred: Floats = fft.idctn(fft.dctn(primary, axes=axes) * np.outer(*gains), axes=axes)
     return (primary + step.ratio * blurred) / (1.0 + step.ratio)
