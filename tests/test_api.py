@@ -18,11 +18,14 @@ Affine Rotation Transform Flip QuarterTurn Elastic Diffeomorphic RadialDistortio
 OneOf SomeOf Gamma GaussianNoise
 Uniform LogUniform Normal TruncatedNormal Choice
 Random FullFactorial LatinHypercube Sobol Explicit
+RicianNoise SaltAndPepper ShotNoise Speckle
 GaussianBlur Remap OneHot KeepLargest Erode Dilate LabelsToImage LabelClass BiasField
 BrightnessGradient LocalGamma MultiplicativeAndAdditiveField Cutout Swap
 CtDoseNoise CtRings CtMetalStreaks CtCupping CtKernelChange XrayCollimation XrayScatter
 UltrasoundSpeckle UltrasoundAttenuation UltrasoundShadow PetCounts PetPointSpread ColourJitter
 Vignette SpecularHighlights
+Rescale ZScore HistogramEqualization HistogramStandardization HistogramMatching
+fit_histogram_landmarks histogram_quantiles
 Reference Pipeline load_pipeline dump_pipeline Recipe draw Program compile run augment resample
 """
 FURTHER = """

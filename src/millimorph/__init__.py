@@ -36,6 +36,8 @@ if TYPE_CHECKING:
         Landmarks,
         ScalarImage,
         crop_to_foreground,
+        fit_histogram_landmarks,
+        histogram_quantiles,
     )
     from millimorph.io import (
         from_sitk,
@@ -73,6 +75,9 @@ if TYPE_CHECKING:
         Gamma,
         GaussianBlur,
         GaussianNoise,
+        HistogramEqualization,
+        HistogramMatching,
+        HistogramStandardization,
         KeepLargest,
         LabelClass,
         LabelsToImage,
@@ -86,8 +91,13 @@ if TYPE_CHECKING:
         QuarterTurn,
         RadialDistortion,
         Remap,
+        Rescale,
+        RicianNoise,
         Rotation,
+        SaltAndPepper,
+        ShotNoise,
         SomeOf,
+        Speckle,
         SpecularHighlights,
         Swap,
         Transform,
@@ -98,6 +108,7 @@ if TYPE_CHECKING:
         Warp,
         XrayCollimation,
         XrayScatter,
+        ZScore,
     )
     from millimorph.phantoms import phantom_cases
     from millimorph.pipelines import get_pipeline, named_pipelines
@@ -133,17 +144,20 @@ _WHERE = {
     "MillimorphWarning OutputError PipelineError TransformError",
     "generate": "DatasetRequest generate_dataset replay",
     "geometry": "ImageGrid reference_grid",
-    "images": "Boxes Case FrameAxis LabelMap Landmarks ScalarImage crop_to_foreground",
+    "images": "Boxes Case FrameAxis LabelMap Landmarks ScalarImage crop_to_foreground "
+    "fit_histogram_landmarks histogram_quantiles",
     "io": "from_sitk labels_from_sitk read_boxes read_displacement_field read_image read_labels "
     "read_landmarks read_transform to_sitk write_boxes write_image write_labels write_landmarks "
     "write_transform",
     "ops": "Affine Crop Diffeomorphic Elastic Flip OneOf Pad QuarterTurn RadialDistortion "
     "Rotation SomeOf Transform Warp Gamma GaussianBlur GaussianNoise Remap OneHot KeepLargest "
+    "RicianNoise SaltAndPepper ShotNoise Speckle "
     "Erode Dilate LabelsToImage LabelClass "
     "BiasField BrightnessGradient LocalGamma MultiplicativeAndAdditiveField Cutout Swap "
     "ColourJitter CtCupping CtDoseNoise CtKernelChange CtMetalStreaks "
     "CtRings PetCounts PetPointSpread SpecularHighlights UltrasoundAttenuation "
-    "UltrasoundShadow UltrasoundSpeckle Vignette XrayCollimation XrayScatter",
+    "UltrasoundShadow UltrasoundSpeckle Vignette XrayCollimation XrayScatter "
+    "HistogramEqualization HistogramMatching HistogramStandardization Rescale ZScore",
     "phantoms": "phantom_cases",
     "pipelines": "get_pipeline named_pipelines",
     "program": "Program",
@@ -191,6 +205,9 @@ __all__ = [
     "GaussianBlur",
     "GaussianNoise",
     "GeometryError",
+    "HistogramEqualization",
+    "HistogramMatching",
+    "HistogramStandardization",
     "ImageError",
     "ImageGrid",
     "ImageSampling",
@@ -224,10 +241,15 @@ __all__ = [
     "Recipe",
     "Reference",
     "Remap",
+    "Rescale",
+    "RicianNoise",
     "Rotation",
+    "SaltAndPepper",
     "ScalarImage",
+    "ShotNoise",
     "Sobol",
     "SomeOf",
+    "Speckle",
     "SpecularHighlights",
     "StationaryVelocityField",
     "Swap",
@@ -242,6 +264,7 @@ __all__ = [
     "Warp",
     "XrayCollimation",
     "XrayScatter",
+    "ZScore",
     "__version__",
     "augment",
     "compile",
@@ -249,9 +272,11 @@ __all__ = [
     "crop_to_foreground",
     "draw",
     "dump_pipeline",
+    "fit_histogram_landmarks",
     "from_sitk",
     "generate_dataset",
     "get_pipeline",
+    "histogram_quantiles",
     "inspect_path",
     "labels_from_sitk",
     "load_pipeline",

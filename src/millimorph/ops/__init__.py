@@ -10,10 +10,23 @@ from millimorph.ops.fields import (
     LocalGamma,
     MultiplicativeAndAdditiveField,
 )
+from millimorph.ops.histograms import (
+    HistogramEqualization,
+    HistogramMatching,
+    HistogramStandardization,
+    Rescale,
+    ZScore,
+)
 from millimorph.ops.intensity import IntensityOp
 from millimorph.ops.labels import Dilate, Erode, KeepLargest, OneHot, Remap
 from millimorph.ops.levels import Gamma
-from millimorph.ops.noise import GaussianNoise
+from millimorph.ops.noise import (
+    GaussianNoise,
+    RicianNoise,
+    SaltAndPepper,
+    ShotNoise,
+    Speckle,
+)
 from millimorph.ops.painting import LabelClass, LabelsToImage
 from millimorph.ops.patches import Cutout, Swap
 from millimorph.ops.pet import PetCounts, PetPointSpread
@@ -57,6 +70,9 @@ __all__ = [
     "Gamma",
     "GaussianBlur",
     "GaussianNoise",
+    "HistogramEqualization",
+    "HistogramMatching",
+    "HistogramStandardization",
     "ImageOp",
     "IntensityOp",
     "KeepLargest",
@@ -74,10 +90,15 @@ __all__ = [
     "QuarterTurn",
     "RadialDistortion",
     "Remap",
+    "Rescale",
+    "RicianNoise",
     "Rotation",
+    "SaltAndPepper",
+    "ShotNoise",
     "SimpleOp",
     "SomeOf",
     "SpatialOp",
+    "Speckle",
     "SpecularHighlights",
     "Swap",
     "Transform",
@@ -88,5 +109,6 @@ __all__ = [
     "Warp",
     "XrayCollimation",
     "XrayScatter",
+    "ZScore",
     "is_spatial",
 ]

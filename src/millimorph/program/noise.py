@@ -1,4 +1,7 @@
-"""Steps that add random numbers, each a function of a key and the voxel alone."""
+"""Steps that add random numbers, each a function of a key and the voxel alone.
+
+`baseline` is the grey level of no signal; None: the original's minimum where negative, else 0.
+"""
 
 from dataclasses import dataclass
 
@@ -17,4 +20,54 @@ class NormalNoise:
         return f"Gaussian noise {self.deviation}"
 
 
-NoiseStep = NormalNoise
+@dataclass(frozen=True)
+class MagnitudeNoise:
+    """The magnitude after normal noise on the real and the imaginary part: Rician noise."""
+
+    deviation: Amount
+    baseline: float | None
+    stream: StreamKey
+
+    def __str__(self) -> str:
+        return f"Rician noise {self.deviation}"
+
+
+@dataclass(frozen=True)
+class ImpulseNoise:
+    """Replace a share of the voxels by one of two levels; None: an end of the original's range."""
+
+    density: float
+    pepper: float | None
+    salt: float | None
+    stream: StreamKey
+
+    def __str__(self) -> str:
+        return f"salt and pepper in {self.density:.3g} of the voxels"
+
+
+@dataclass(frozen=True)
+class PoissonNoise:
+    """Poisson noise: so many counts for a level of `level` above the baseline."""
+
+    counts: float
+    level: Amount
+    baseline: float | None
+    stream: StreamKey
+
+    def __str__(self) -> str:
+        return f"shot noise, {self.counts:.4g} counts for a level of {self.level}"
+
+
+@dataclass(frozen=True)
+class GammaNoise:
+    """Multiply by gamma numbers of mean 1 and a standard deviation."""
+
+    relative_deviation: float
+    baseline: float | None
+    stream: StreamKey
+
+    def __str__(self) -> str:
+        return f"speckle {self.relative_deviation:.4g}"
+
+
+NoiseStep = NormalNoise | MagnitudeNoise | ImpulseNoise | PoissonNoise | GammaNoise
