@@ -2,6 +2,7 @@
 
 from millimorph.images.case import Case, check_name
 from millimorph.images.foreground import background_value, crop_to_foreground, otsu_threshold
+from millimorph.images.histograms import fit_histogram_landmarks, histogram_quantiles
 from millimorph.images.points import Boxes, Landmarks
 from millimorph.images.voxels import (
     IMAGE_DTYPES,
@@ -25,5 +26,7 @@ __all__ = [
     "check_finite",
     "check_name",
     "crop_to_foreground",
+    "fit_histogram_landmarks",
+    "histogram_quantiles",
     "otsu_threshold",
 ]

@@ -114,10 +114,11 @@ def look_up(values, least, table, out):
 
 
 @kernel
-def scale_and_shift(values, centre, factor, offset, low, high, out):
-    """The line through (centre, offset) with slope `factor`, held between low and high."""
+def follow_line(values, anchor, slope, height, limits, out):
+    """The line height + slope * (x - anchor), held between two limits."""
+    low, high = limits
     for i in range(len(values)):
-        y = (np.float64(values[i]) - centre) * factor + offset
+        y = (np.float64(values[i]) - anchor) * slope + height
         out[i] = np.float32(min(max(y, low), high))
 
 

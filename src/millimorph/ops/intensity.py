@@ -5,6 +5,7 @@ the 1st to the 99th percentile, of the original image.
 """
 
 from millimorph.ops.fields import FieldOp
+from millimorph.ops.histograms import HistogramOp
 from millimorph.ops.labels import ShapeOp
 from millimorph.ops.levels import LevelOp
 from millimorph.ops.modality import ModalityOp
@@ -13,6 +14,8 @@ from millimorph.ops.painting import PaintOp
 from millimorph.ops.patches import PatchOp
 from millimorph.ops.stencils import StencilOp
 
-IntensityOp = LevelOp | NoiseOp | FieldOp | PatchOp | StencilOp | ModalityOp | ShapeOp | PaintOp
+IntensityOp = (
+    LevelOp | HistogramOp | NoiseOp | FieldOp | PatchOp | StencilOp | ModalityOp | ShapeOp | PaintOp
+)
 
 __all__ = ["IntensityOp"]

@@ -6,7 +6,16 @@ from typing import assert_never
 import numpy as np
 import numpy.typing as npt
 
-from millimorph.backends.cpu import buffers, labels, modality, painting, patches, pieces, stencils
+from millimorph.backends.cpu import (
+    buffers,
+    histograms,
+    labels,
+    modality,
+    painting,
+    patches,
+    pieces,
+    stencils,
+)
 from millimorph.backends.cpu.announce import tell_of_compiling
 from millimorph.backends.cpu.pieces import Write
 from millimorph.backends.cpu.pointwise import apply_all, store
@@ -14,6 +23,7 @@ from millimorph.backends.cpu.sources import channels
 from millimorph.backends.scene import Scene, Where
 from millimorph.images import LabelMap, ScalarImage
 from millimorph.program import Applied, LabelPass, Paint, VolumePass, VolumeStep
+from millimorph.program.histograms import HistogramStep
 from millimorph.program.modality import ModalityPass
 from millimorph.program.patches import PatchMove
 from millimorph.program.stencils import Stencil
@@ -69,6 +79,8 @@ def _writer(steps: Sequence[Applied], scene: Scene, out: npt.NDArray[np.generic]
 def _run(step: VolumeStep, volume: Float32, scene: Scene, write: Write) -> None:
     if isinstance(step, Stencil):
         stencils.run(step, volume, scene, write)
+    elif isinstance(step, HistogramStep):
+        histograms.run(step, volume, scene, write)
     elif isinstance(step, ModalityPass):
         modality.run(step, volume, scene, write)
     elif isinstance(step, PatchMove):

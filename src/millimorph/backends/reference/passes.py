@@ -4,12 +4,13 @@ from typing import assert_never
 
 import numpy as np
 
-from millimorph.backends.reference import labels, modality, painting, patches, stencils
+from millimorph.backends.reference import histograms, labels, modality, painting, patches, stencils
 from millimorph.backends.reference.pointwise import apply_all, as_type
 from millimorph.backends.reference.sampling import AnyArray, Floats
 from millimorph.backends.scene import Scene, Where
 from millimorph.images import LabelMap, ScalarImage
 from millimorph.program import LabelPass, Paint, VolumePass, VolumeStep
+from millimorph.program.histograms import HistogramStep
 from millimorph.program.modality import ModalityPass
 from millimorph.program.patches import PatchMove
 from millimorph.program.stencils import Stencil
@@ -50,6 +51,8 @@ def _finished(stage: VolumePass, volume: Floats, scene: Scene) -> AnyArray:
 def _run(step: VolumeStep, volume: Floats, scene: Scene) -> Floats:
     if isinstance(step, Stencil):
         return stencils.run(step, volume, scene)
+    if isinstance(step, HistogramStep):
+        return histograms.run(step, volume, scene)
     if isinstance(step, ModalityPass):
         return modality.run(step, volume, scene)
     if isinstance(step, PatchMove):
