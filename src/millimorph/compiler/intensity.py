@@ -99,6 +99,7 @@ class _Plan:
                     self._pass(subject, step, op.channels)
             if op.MAKES_FLOAT:
                 self._write(name, BETWEEN)
+                self.subjects[name] = replace(subject, dtype=BETWEEN)
 
     def add_label_op(self, op: ShapeOp) -> None:
         """Add what an op does to each label map it is for."""

@@ -13,8 +13,9 @@ from millimorph.recipe import Recipe
 
 @dataclass(frozen=True)
 class Subject:
-    """One image: its name, the type of the original, channels and grid; label maps beside it.
+    """One image: its name, the type it is kept in, channels and grid; label maps beside it.
 
+    `dtype` is the original's, or float32 behind an op that makes floats.
     `labels` are the grids of the label maps after the resample.
     """
 

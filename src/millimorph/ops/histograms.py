@@ -1,6 +1,8 @@
 """Ops that measure the image first: its range, its moments, its quantiles, its histogram.
 
-What is measured is the image as the ops before have left it, each channel or frame by itself.
+What is measured is the image as the ops before have left it, each channel or frame by itself. The
+ops that make float images are best put last: amplitudes that are fractions of the original image's
+range mean nothing on the new scale.
 """
 
 from itertools import pairwise
@@ -45,7 +47,7 @@ class MeasuringOp(ImageOp):
     def _one_region(self) -> Self:
         check_one_of(self, "over", "mask")
         if self.mask_labels is not None and self.mask is None:
-            raise mistake("needs the name of the label map in mask", "mask_labels")
+            raise mistake("mask_labels needs the name of their label map in mask", "mask_labels")
         return self
 
 
@@ -144,10 +146,10 @@ class HistogramStandardization(MeasuringOp):
         _check_ascending(self.landmarks, "landmarks")
         _check_ascending(self.percentiles, "percentiles")
         if len(set(self.percentiles)) < len(self.percentiles):
-            raise mistake("must be different numbers", "percentiles")
+            raise mistake("percentiles must be different numbers", "percentiles")
         if len(self.landmarks) != len(self.percentiles):
             raise mistake(
-                f"must have one number for each of the {len(self.percentiles)} percentiles, got "
+                f"landmarks must be one for each of the {len(self.percentiles)} percentiles, got "
                 f"{len(self.landmarks)}; landmarks that were fitted for others need the field "
                 "percentiles",
                 "landmarks",
@@ -195,15 +197,17 @@ def _check_below(
     most = low.bounds[1] if isinstance(low, Distribution) else low
     least = high.bounds[0] if isinstance(high, Distribution) else high
     if most >= least:
-        raise mistake(f"must be below {high_name}, got up to {most:g} and from {least:g}", low_name)
+        raise mistake(
+            f"{low_name} must be below {high_name}, got up to {most:g} and from {least:g}", low_name
+        )
 
 
 def _check_ascending(levels: tuple[float, ...], name: str) -> None:
     """Refuse a list that is too short or descends."""
     if len(levels) < 2:
-        raise mistake(f"must have at least 2 numbers, got {len(levels)}", name)
+        raise mistake(f"{name} must have at least 2 numbers, got {len(levels)}", name)
     for k, (one, following) in enumerate(pairwise(levels)):
         if following < one:
-            raise mistake(f"must ascend; entry {k} is {one:g}, the next {following:g}", name)
+            raise mistake(f"{name} must ascend; entry {k} is {one:g}, the next {following:g}", name)
     if levels[0] == levels[-1]:
-        raise mistake(f"must not all be the same, got {levels[0]:g}", name)
+        raise mistake(f"{name} must not all be the same, got {levels[0]:g}", name)

@@ -21,10 +21,10 @@ class RangeScaling:
 
     def __str__(self) -> str:
         first, last = (f"{100.0 * fraction:.4g}" for fraction in self.fractions)
-        held = ", held there" if self.clip else ""
+        clipped = ", clipped" if self.clip else ""
         return (
-            f"percentiles {first} to {last} of the {self.region} to "
-            f"{self.low:.4g} to {self.high:.4g}{held}"
+            f"percentiles {first} and {last} of the {self.region} become "
+            f"{self.low:.4g} and {self.high:.4g}{clipped}"
         )
 
 
@@ -35,7 +35,7 @@ class MomentScaling:
     region: Region
 
     def __str__(self) -> str:
-        return f"mean 0 and deviation 1 over the {self.region}"
+        return f"z-score over the {self.region}"
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class QuantileCurve:
     def __str__(self) -> str:
         blend = "" if self.blend == 1.0 else f", {self.blend:.4g} of the way"
         return (
-            f"{len(self.levels)} quantiles of the {self.region} to {self.levels[0]:.4g} … "
+            f"{len(self.levels)} quantiles of the {self.region} become {self.levels[0]:.4g} … "
             f"{self.levels[-1]:.4g}{blend}"
         )
 

@@ -28,8 +28,8 @@ class Mask:
 
     def __str__(self) -> str:
         if self.labels is None:
-            return self.role
-        return f"{self.role} {', '.join(str(label) for label in self.labels)}"
+            return f"mask {self.role}"
+        return f"mask {self.role} {', '.join(str(label) for label in self.labels)}"
 
 
 Region = WholeImage | Foreground | Mask

@@ -56,7 +56,8 @@ def _changed(step: HistogramStep, channel: Floats, values: Floats) -> Floats:
             return _in_range(step, channel, values)
         case MomentScaling():
             deviation = values.std() if values.min() < values.max() else 0.0
-            return (channel - values.mean()) / (deviation or 1.0)
+            scaled: Floats = (channel - values.mean()) / (deviation or 1.0)
+            return scaled
         case Equalization():
             return _equalised(step, channel, values)
         case QuantileCurve():
