@@ -23,6 +23,7 @@ from millimorph.program.fields import (
 )
 
 MOST_CONTROL_POINTS = 1_000_000
+FLAT = 1e-8
 MEAN_SQUARE_WEIGHT = 151.0 / 315.0
 """Sum of the squared weights of a cubic B-spline along one axis, on the average over a cell."""
 
@@ -36,15 +37,15 @@ def field_steps(op: FieldOp, subject: Subject) -> tuple[Pointwise | VolumeStep, 
             return (_bias(op, subject),) if number(op.log_sd) else ()
         case BrightnessGradient():
             strength = amount(op.strength, op.strength_fraction)
-            if not strength.number or subject.grid.voxel_count == 1:
-                return ()
             shape = _shape(op.centre_fraction, op.sigma_fraction, subject, op.id)
+            if not strength.number or _is_flat(shape, subject.grid.size):
+                return ()
             return (GradientAddition(shape, strength),)
         case LocalGamma():
             exponent = number(op.gamma)
-            if exponent == 1.0 or subject.grid.voxel_count == 1:
-                return ()
             shape = _shape(op.centre_fraction, op.sigma_fraction, subject, op.id)
+            if exponent == 1.0 or _is_flat(shape, subject.grid.size):
+                return ()
             return (LocalPowerCurve(shape, exponent),)
         case _:
             assert_never(op)
@@ -94,6 +95,16 @@ def _shape(centre: object, sigma: object, subject: Subject, op_id: str | None) -
         tuple(c * n - 0.5 for c, n in zip(centres, size, strict=True)),
         tuple(s * n for s, n in zip(sigmas, size, strict=True)),
     )
+
+
+def _is_flat(shape: GaussianShape, size: tuple[int, ...]) -> bool:
+    """Whether a Gaussian is the same in all voxels, so that it has no least and greatest one."""
+    spread = 0.0
+    for centre, sd, n in zip(shape.centre, shape.sd, size, strict=True):
+        steps = [(i - centre) / sd for i in range(n)]
+        squares = [step * step for step in steps]
+        spread += max(squares) - min(squares)
+    return spread < FLAT
 
 
 def _black(level: object) -> float | None:

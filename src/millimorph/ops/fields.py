@@ -106,7 +106,8 @@ class BrightnessGradient(ImageOp):
     `strength`: what is added where the Gaussian is greatest, in the image's own units, of either
     sign; or instead `strength_fraction` of the robust range. 0 changes nothing.
     `centre_fraction`: -10 to 10 of the extent, one distribution is drawn for each axis.
-    `sigma_fraction`: 0.01 to 10 of the extent, likewise. An image of one voxel stays as it is.
+    `sigma_fraction`: 0.01 to 10 of the extent, likewise. Where the Gaussian is the same in all
+    voxels, as in an image of one voxel, nothing changes.
 
     Error below 1e-5 of the strength for a sigma up to the extent. Source: Isensee 2021 (nnU-Net,
     additive brightness gradient of its DA5 training, whose strengths are in standard deviations).
@@ -118,7 +119,7 @@ class BrightnessGradient(ImageOp):
     strength: GreyLevels = None
     strength_fraction: GreyLevels = Uniform(-0.5, 0.5)
     centre_fraction: CentreFraction = Uniform(-0.5, 1.5)
-    sigma_fraction: SigmaFraction = LogUniform(1 / 6, 1.0)
+    sigma_fraction: SigmaFraction = LogUniform(0.3, 1.0)
 
     @model_validator(mode="before")
     @classmethod
@@ -136,7 +137,7 @@ class LocalGamma(ImageOp):
 
     gamma(x) is the power of Gamma between the original image's minimum and maximum, k a Gaussian as
     in BrightnessGradient. `gamma`: above 0, 1 changes nothing. `centre_fraction`,
-    `sigma_fraction`: as in BrightnessGradient. An image of one voxel stays as it is.
+    `sigma_fraction`: as in BrightnessGradient.
 
     Error below 1e-5 of the image's range for a sigma up to the extent. Source: Isensee 2021
     (nnU-Net, local gamma of its DA5 training).
@@ -144,8 +145,8 @@ class LocalGamma(ImageOp):
 
     op: Literal["local_gamma"] = "local_gamma"
     gamma: Annotated[Parameter, Range(low=0.0, above_low=True)] = LogUniform(0.4, 2.5)
-    centre_fraction: CentreFraction = Uniform(-0.5, 1.5)
-    sigma_fraction: SigmaFraction = LogUniform(1 / 6, 1.0)
+    centre_fraction: CentreFraction = Uniform(0.0, 1.0)
+    sigma_fraction: SigmaFraction = LogUniform(0.2, 1.0)
 
 
 FieldOp = MultiplicativeAndAdditiveField | BiasField | BrightnessGradient | LocalGamma

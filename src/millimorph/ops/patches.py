@@ -106,7 +106,7 @@ class Swap(ImageOp):
     model_config = not_both("size_mm", "size_fraction")
 
     op: Literal["swap"] = "swap"
-    count: Count = 20
+    count: Count = 10
     size_fraction: Annotated[
         PerAxisParameter | None,
         PerAxis(Range(0.0, 0.5, above_low=True), together=True, optional=True),

@@ -1,7 +1,11 @@
 """Steps that overwrite or exchange boxes of voxels."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from millimorph.kernels.philox import StreamKey
 
@@ -16,6 +20,12 @@ class Box:
     first: Corner
     last: Corner
 
+    @property
+    def slices(self) -> tuple[slice, slice, slice]:
+        """The box in an array (z, y, x); one slice in two dimensions."""
+        (x0, y0, z0), (x1, y1, z1) = _solid(self.first, 0), _solid(self.last, 1)
+        return slice(z0, z1), slice(y0, y1), slice(x0, x1)
+
 
 @dataclass(frozen=True)
 class BoxFill:
@@ -27,6 +37,12 @@ class BoxFill:
     boxes: tuple[Box, ...]
     fill: float | Statistic
     stream: StreamKey
+
+    @cached_property
+    def corners(self) -> npt.NDArray[np.int64]:
+        """The boxes (n, 6): x, y, z of the first voxel, x, y, z behind the last one."""
+        found = [(*_solid(box.first, 0), *_solid(box.last, 1)) for box in self.boxes]
+        return np.array(found, np.int64)
 
     def __str__(self) -> str:
         fill = self.fill if isinstance(self.fill, str) else f"{self.fill:.4g}"
@@ -51,6 +67,12 @@ class BoxSwaps:
 
     def __str__(self) -> str:
         return f"{_counted(len(self.pairs), 'pair', 'pairs')} of boxes exchanged"
+
+
+def _solid(corner: Corner, idle: int) -> tuple[int, int, int]:
+    """A corner in three dimensions."""
+    x, y, z = (*corner, idle)[:3]
+    return x, y, z
 
 
 def _counted(count: int, one: str, many: str) -> str:

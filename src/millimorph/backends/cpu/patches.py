@@ -1,6 +1,5 @@
 """Steps on boxes of voxels, compiled."""
 
-from functools import lru_cache
 from typing import assert_never
 
 import numpy as np
@@ -10,11 +9,9 @@ from millimorph.backends.cpu.pieces import Write, write_all
 from millimorph.backends.cpu.sources import clean, remember
 from millimorph.backends.cpu.statistics import Moments, moments
 from millimorph.backends.scene import Scene, Where
-from millimorph.program.patches import Box, BoxAveraging, BoxFill, BoxSwaps, PatchFill, PatchMove
+from millimorph.program.patches import BoxAveraging, BoxFill, BoxSwaps, PatchFill, PatchMove
 
 Float32 = npt.NDArray[np.float32]
-
-KEPT = 32
 
 
 def apply(step: PatchFill, values: Float32, where: Where) -> None:
@@ -26,7 +23,7 @@ def apply(step: PatchFill, values: Float32, where: Where) -> None:
     fill, deviation = _fill(step, where)
     key, high = np.array(step.stream, np.uint32)
     noise = (np.float32(deviation), np.uint64(where.first_of_all), key, high)
-    patches.fill_boxes(values, where.first, shape, _corners(step.boxes), np.float32(fill), noise)
+    patches.fill_boxes(values, where.first, shape, step.corners, np.float32(fill), noise)
 
 
 def run(step: PatchMove, volume: Float32, scene: Scene, write: Write) -> None:  # noqa: ARG001
@@ -36,11 +33,11 @@ def run(step: PatchMove, volume: Float32, scene: Scene, write: Write) -> None:  
         case BoxAveraging():
             for channel in out:
                 for box in step.boxes:
-                    part = channel[_slices(box)]
+                    part = channel[box.slices]
                     part[...] = moments(part).mean
         case BoxSwaps():
             for one, other in step.pairs:
-                a, b = out[:, *_slices(one)], out[:, *_slices(other)]
+                a, b = out[:, *one.slices], out[:, *other.slices]
                 kept = a.copy()
                 a[...] = b
                 b[...] = kept
@@ -73,20 +70,3 @@ def _moments(scene: Scene) -> tuple[Moments, ...]:
             moments(channel.astype(np.float32)) for channel in clean(scene.original, scene)
         ),
     )
-
-
-@lru_cache(maxsize=KEPT)
-def _corners(boxes: tuple[Box, ...]) -> npt.NDArray[np.int64]:
-    """Boxes (n, 6) as the kernel wants them."""
-    corners = [(*_volume(box.first, 0), *_volume(box.last, 1)) for box in boxes]
-    return np.array(corners, np.int64)
-
-
-def _volume(corner: tuple[int, ...], idle: int) -> tuple[int, ...]:
-    return corner if len(corner) == 3 else (*corner, idle)
-
-
-def _slices(box: Box) -> tuple[slice, slice, slice]:
-    x0, y0, z0 = _volume(box.first, 0)
-    x1, y1, z1 = _volume(box.last, 1)
-    return slice(z0, z1), slice(y0, y1), slice(x0, x1)

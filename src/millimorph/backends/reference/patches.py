@@ -8,7 +8,7 @@ from millimorph.backends.reference.noise import normal_numbers
 from millimorph.backends.reference.originals import original_voxels
 from millimorph.backends.reference.sampling import Floats
 from millimorph.backends.scene import Scene, Where
-from millimorph.program.patches import Box, BoxAveraging, BoxFill, BoxSwaps, PatchFill, PatchMove
+from millimorph.program.patches import BoxAveraging, BoxFill, BoxSwaps, PatchFill, PatchMove
 
 
 def apply(step: PatchFill, values: Floats, where: Where) -> Floats:
@@ -16,7 +16,7 @@ def apply(step: PatchFill, values: Floats, where: Where) -> Floats:
     fill = _fill(step, where, values.shape)
     inside = np.zeros(values.shape, np.bool_)
     for box in step.boxes:
-        inside[_slices(box)] = True
+        inside[box.slices] = True
     return np.where(inside, fill, values)
 
 
@@ -27,12 +27,12 @@ def run(step: PatchMove, volume: Floats, scene: Scene) -> Floats:  # noqa: ARG00
         case BoxAveraging():
             for channel in out:
                 for box in step.boxes:
-                    channel[_slices(box)] = channel[_slices(box)].mean()
+                    channel[box.slices] = channel[box.slices].mean()
         case BoxSwaps():
             for one, other in step.pairs:
                 before = out.copy()
-                out[:, *_slices(one)] = before[:, *_slices(other)]
-                out[:, *_slices(other)] = before[:, *_slices(one)]
+                out[:, *one.slices] = before[:, *other.slices]
+                out[:, *other.slices] = before[:, *one.slices]
         case _:
             assert_never(step)
     return out
@@ -52,9 +52,3 @@ def _fill(step: BoxFill, where: Where, shape: tuple[int, ...]) -> Floats:
     count = int(np.prod(shape))
     numbers = normal_numbers(step.stream, where.first_of_all, count).reshape(shape)
     return float(original.mean()) + float(original.std()) * numbers
-
-
-def _slices(box: Box) -> tuple[slice, ...]:
-    """The box in an array (z, y, x) of one slice or more."""
-    found = [slice(a, b) for a, b in zip(box.first, box.last, strict=True)]
-    return tuple(reversed(found if len(found) == 3 else [*found, slice(0, 1)]))
