@@ -82,6 +82,7 @@ if TYPE_CHECKING:
         LabelClass,
         LabelsToImage,
         LocalGamma,
+        LowResolution,
         MultiplicativeAndAdditiveField,
         OneHot,
         OneOf,
@@ -95,6 +96,7 @@ if TYPE_CHECKING:
         RicianNoise,
         Rotation,
         SaltAndPepper,
+        Sharpen,
         ShotNoise,
         SomeOf,
         Speckle,
@@ -151,6 +153,7 @@ _WHERE = {
     "write_transform",
     "ops": "Affine Crop Diffeomorphic Elastic Flip OneOf Pad QuarterTurn RadialDistortion "
     "Rotation SomeOf Transform Warp Gamma GaussianBlur GaussianNoise Remap OneHot KeepLargest "
+    "LowResolution Sharpen "
     "RicianNoise SaltAndPepper ShotNoise Speckle "
     "Erode Dilate LabelsToImage LabelClass "
     "BiasField BrightnessGradient LocalGamma MultiplicativeAndAdditiveField Cutout Swap "
@@ -221,6 +224,7 @@ __all__ = [
     "LatinHypercube",
     "LocalGamma",
     "LogUniform",
+    "LowResolution",
     "MillimorphError",
     "MillimorphWarning",
     "MultiplicativeAndAdditiveField",
@@ -246,6 +250,7 @@ __all__ = [
     "Rotation",
     "SaltAndPepper",
     "ScalarImage",
+    "Sharpen",
     "ShotNoise",
     "Sobol",
     "SomeOf",

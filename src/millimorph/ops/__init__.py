@@ -45,7 +45,7 @@ from millimorph.ops.spatial import (
     Transform,
     Warp,
 )
-from millimorph.ops.stencils import GaussianBlur
+from millimorph.ops.stencils import GaussianBlur, LowResolution, Sharpen
 from millimorph.ops.ultrasound import UltrasoundAttenuation, UltrasoundShadow, UltrasoundSpeckle
 from millimorph.ops.xray import XrayCollimation, XrayScatter
 
@@ -80,6 +80,7 @@ __all__ = [
     "LabelOp",
     "LabelsToImage",
     "LocalGamma",
+    "LowResolution",
     "MultiplicativeAndAdditiveField",
     "OneHot",
     "OneOf",
@@ -94,6 +95,7 @@ __all__ = [
     "RicianNoise",
     "Rotation",
     "SaltAndPepper",
+    "Sharpen",
     "ShotNoise",
     "SimpleOp",
     "SomeOf",
