@@ -10,8 +10,10 @@ from millimorph.program.levels import LevelCurve
 
 def apply(step: LevelCurve, values: npt.NDArray[np.float32], where: Where) -> None:
     """Change a run of voxels in place."""
-    from millimorph.kernels import pointwise
+    from millimorph.kernels import levels
 
     low, high = value_range(where.scene.original, where.scene)
     if high > low:
-        pointwise.gamma(values, np.float32(low), np.float32(high), np.float32(step.exponent))
+        levels.power_curve(
+            values, np.float32(low), np.float32(high - low), np.float32(step.exponent)
+        )
