@@ -75,6 +75,8 @@ if TYPE_CHECKING:
         Gamma,
         GaussianBlur,
         GaussianNoise,
+        Ghosting,
+        Gibbs,
         HistogramEqualization,
         HistogramMatching,
         HistogramStandardization,
@@ -83,6 +85,7 @@ if TYPE_CHECKING:
         LabelsToImage,
         LocalGamma,
         LowResolution,
+        Motion,
         MultiplicativeAndAdditiveField,
         OneHot,
         OneOf,
@@ -101,6 +104,7 @@ if TYPE_CHECKING:
         SomeOf,
         Speckle,
         SpecularHighlights,
+        Spike,
         Swap,
         Transform,
         UltrasoundAttenuation,
@@ -155,6 +159,7 @@ _WHERE = {
     "Rotation SomeOf Transform Warp Gamma GaussianBlur GaussianNoise Remap OneHot KeepLargest "
     "LowResolution Sharpen "
     "RicianNoise SaltAndPepper ShotNoise Speckle "
+    "Motion Ghosting Spike Gibbs "
     "Erode Dilate LabelsToImage LabelClass "
     "BiasField BrightnessGradient LocalGamma MultiplicativeAndAdditiveField Cutout Swap "
     "ColourJitter CtCupping CtDoseNoise CtKernelChange CtMetalStreaks "
@@ -208,6 +213,8 @@ __all__ = [
     "GaussianBlur",
     "GaussianNoise",
     "GeometryError",
+    "Ghosting",
+    "Gibbs",
     "HistogramEqualization",
     "HistogramMatching",
     "HistogramStandardization",
@@ -227,6 +234,7 @@ __all__ = [
     "LowResolution",
     "MillimorphError",
     "MillimorphWarning",
+    "Motion",
     "MultiplicativeAndAdditiveField",
     "Normal",
     "OneHot",
@@ -256,6 +264,7 @@ __all__ = [
     "SomeOf",
     "Speckle",
     "SpecularHighlights",
+    "Spike",
     "StationaryVelocityField",
     "Swap",
     "Transform",

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from millimorph.compiler.fields import field_steps
+from millimorph.compiler.fourier import fourier_steps
 from millimorph.compiler.histograms import histogram_steps
 from millimorph.compiler.labels import MapSubject, changed, label_passes
 from millimorph.compiler.levels import level_steps
@@ -21,6 +22,7 @@ from millimorph.compiler.subject import Subject
 from millimorph.errors import CompileError
 from millimorph.geometry import ImageGrid
 from millimorph.ops.fields import FieldOp
+from millimorph.ops.fourier import FourierOp
 from millimorph.ops.histograms import HistogramOp
 from millimorph.ops.labels import ShapeOp
 from millimorph.ops.levels import LevelOp
@@ -43,7 +45,9 @@ from millimorph.recipe import Recipe
 
 BETWEEN = "float32"
 
-ImageIntensityOp = LevelOp | HistogramOp | NoiseOp | FieldOp | PatchOp | StencilOp | ModalityOp
+ImageIntensityOp = (
+    LevelOp | HistogramOp | NoiseOp | FieldOp | PatchOp | StencilOp | FourierOp | ModalityOp
+)
 
 
 def with_intensity(recipe: Recipe, resamples: Sequence[Resample]) -> tuple[Stage, ...]:
@@ -185,6 +189,8 @@ def _steps(op: ImageIntensityOp, subject: Subject) -> tuple[Pointwise | VolumeSt
         return patch_steps(op, subject)
     if isinstance(op, HistogramOp):
         return histogram_steps(op, subject)
+    if isinstance(op, FourierOp):
+        return fourier_steps(op, subject)
     if isinstance(op, StencilOp):
         return stencil_steps(op, subject)
     if isinstance(op, ModalityOp):

@@ -10,6 +10,12 @@ from millimorph.ops.fields import (
     LocalGamma,
     MultiplicativeAndAdditiveField,
 )
+from millimorph.ops.fourier import (
+    Ghosting,
+    Gibbs,
+    Motion,
+    Spike,
+)
 from millimorph.ops.histograms import (
     HistogramEqualization,
     HistogramMatching,
@@ -70,6 +76,8 @@ __all__ = [
     "Gamma",
     "GaussianBlur",
     "GaussianNoise",
+    "Ghosting",
+    "Gibbs",
     "HistogramEqualization",
     "HistogramMatching",
     "HistogramStandardization",
@@ -81,6 +89,7 @@ __all__ = [
     "LabelsToImage",
     "LocalGamma",
     "LowResolution",
+    "Motion",
     "MultiplicativeAndAdditiveField",
     "OneHot",
     "OneOf",
@@ -102,6 +111,7 @@ __all__ = [
     "SpatialOp",
     "Speckle",
     "SpecularHighlights",
+    "Spike",
     "Swap",
     "Transform",
     "UltrasoundAttenuation",

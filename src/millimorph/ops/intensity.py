@@ -5,6 +5,7 @@ the 1st to the 99th percentile, of the original image.
 """
 
 from millimorph.ops.fields import FieldOp
+from millimorph.ops.fourier import FourierOp
 from millimorph.ops.histograms import HistogramOp
 from millimorph.ops.labels import ShapeOp
 from millimorph.ops.levels import LevelOp
@@ -15,7 +16,16 @@ from millimorph.ops.patches import PatchOp
 from millimorph.ops.stencils import StencilOp
 
 IntensityOp = (
-    LevelOp | HistogramOp | NoiseOp | FieldOp | PatchOp | StencilOp | ModalityOp | ShapeOp | PaintOp
+    LevelOp
+    | HistogramOp
+    | NoiseOp
+    | FieldOp
+    | PatchOp
+    | StencilOp
+    | FourierOp
+    | ModalityOp
+    | ShapeOp
+    | PaintOp
 )
 
 __all__ = ["IntensityOp"]

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from millimorph.backends.cpu import (
     buffers,
+    fourier,
     histograms,
     labels,
     modality,
@@ -23,6 +24,7 @@ from millimorph.backends.cpu.sources import channels
 from millimorph.backends.scene import Scene, Where
 from millimorph.images import LabelMap, ScalarImage
 from millimorph.program import Applied, LabelPass, Paint, VolumePass, VolumeStep
+from millimorph.program.fourier import FourierStep
 from millimorph.program.histograms import HistogramStep
 from millimorph.program.modality import ModalityPass
 from millimorph.program.patches import PatchMove
@@ -79,6 +81,8 @@ def _writer(steps: Sequence[Applied], scene: Scene, out: npt.NDArray[np.generic]
 def _run(step: VolumeStep, volume: Float32, scene: Scene, write: Write) -> None:
     if isinstance(step, Stencil):
         stencils.run(step, volume, scene, write)
+    elif isinstance(step, FourierStep):
+        fourier.run(step, volume, scene, write)
     elif isinstance(step, HistogramStep):
         histograms.run(step, volume, scene, write)
     elif isinstance(step, ModalityPass):

@@ -4,12 +4,21 @@ from typing import assert_never
 
 import numpy as np
 
-from millimorph.backends.reference import histograms, labels, modality, painting, patches, stencils
+from millimorph.backends.reference import (
+    fourier,
+    histograms,
+    labels,
+    modality,
+    painting,
+    patches,
+    stencils,
+)
 from millimorph.backends.reference.pointwise import apply_all, as_type
 from millimorph.backends.reference.sampling import AnyArray, Floats
 from millimorph.backends.scene import Scene, Where
 from millimorph.images import LabelMap, ScalarImage
 from millimorph.program import LabelPass, Paint, VolumePass, VolumeStep
+from millimorph.program.fourier import FourierStep
 from millimorph.program.histograms import HistogramStep
 from millimorph.program.modality import ModalityPass
 from millimorph.program.patches import PatchMove
@@ -51,6 +60,8 @@ def _finished(stage: VolumePass, volume: Floats, scene: Scene) -> AnyArray:
 def _run(step: VolumeStep, volume: Floats, scene: Scene) -> Floats:
     if isinstance(step, Stencil):
         return stencils.run(step, volume, scene)
+    if isinstance(step, FourierStep):
+        return fourier.run(step, volume, scene)
     if isinstance(step, HistogramStep):
         return histograms.run(step, volume, scene)
     if isinstance(step, ModalityPass):
