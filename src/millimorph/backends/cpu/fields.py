@@ -38,9 +38,8 @@ def apply(step: FieldStep, values: Float32, where: Where) -> None:
     shape = (scene.grid.size[0], scene.grid.size[1])
     match step:
         case ProductAndSum():
-            factor = _times(_peak_tables(step.factor, scene.grid.size), step.factor_peak)
             peak = grey_levels(step.term_peak, scene.original, scene)
-            term = _times(_peak_tables(step.term, scene.grid.size), peak)
+            factor, term = _factor_and_term(step, peak, scene.grid.size)
             black = _black(step.black, scene)
             fields.product_and_sum(values, where.first, shape, factor, term, black)
         case RandomBias():
@@ -67,15 +66,16 @@ def _black(level: float | None, scene: Scene) -> np.float32:
     return np.float32(value_range(scene.original, scene)[0] if level is None else level)
 
 
-def _times(tables: Tables, peak: float) -> Tables:
-    """The tables, the peak value in the last of them."""
-    return tables[0], tables[1], (tables[2] * np.float32(peak)).astype(np.float32)
-
-
 @lru_cache(maxsize=KEPT)
-def _peak_tables(shape: GaussianShape, size: tuple[int, ...]) -> Tables:
-    """The factors of a Gaussian of peak 1 along x, y, z."""
-    return _as_tables([exp(-0.5 * square) for square in _squares(shape, size)])
+def _factor_and_term(
+    step: ProductAndSum, peak: float, size: tuple[int, ...]
+) -> tuple[Tables, Tables]:
+    """Both Gaussians along x, y, z, each with its peak value in the last table."""
+    factor, term = (
+        _as_tables([exp(-0.5 * square) for square in _squares(shape, size)], height)
+        for shape, height in ((step.factor, step.factor_peak), (step.term, peak))
+    )
+    return factor, term
 
 
 @lru_cache(maxsize=KEPT)
@@ -85,7 +85,7 @@ def _relative_tables(shape: GaussianShape, size: tuple[int, ...]) -> tuple[Table
     least = 1.0
     for factor in factors:
         least *= float(factor.min())
-    return _as_tables(factors), least
+    return _as_tables(factors, 1.0), least
 
 
 def _squares(shape: GaussianShape, size: tuple[int, ...]) -> list[Float64]:
@@ -97,10 +97,10 @@ def _squares(shape: GaussianShape, size: tuple[int, ...]) -> list[Float64]:
     return found
 
 
-def _as_tables(factors: list[Float64]) -> Tables:
-    x, y = (np.where(f < SMALLEST, 0.0, f).astype(np.float32) for f in factors[:2])
-    z = np.ones(1) if len(factors) == 2 else factors[2]
-    return x, y, np.where(z < SMALLEST, 0.0, z).astype(np.float32)
+def _as_tables(factors: list[Float64], height: float) -> Tables:
+    """Tables along x, y, z; the last one times a height."""
+    x, y, z = (np.where(f < SMALLEST, 0.0, f) for f in (*factors, np.ones(1))[:3])
+    return x.astype(np.float32), y.astype(np.float32), (height * z).astype(np.float32)
 
 
 @lru_cache(maxsize=KEPT)
