@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from millimorph.backends.cpu.pieces import PIECE_VOXELS, Write, in_threads
-from millimorph.backends.cpu.ranks import CHUNK, extremes
+from millimorph.backends.cpu.ranks import CHUNK, extremes, sealed
 from millimorph.backends.cpu.regions import measured
 from millimorph.backends.cpu.statistics import moments, quantiles
 from millimorph.backends.scene import Scene
@@ -33,8 +33,8 @@ VOXELS_PER_LEVEL = 16
 def run(step: HistogramStep, volume: Float32, scene: Scene, write: Write) -> None:
     """Hand over the changed voxels, piece by piece; `volume` (c, z, y, x) is left as it is."""
     for number, channel in enumerate(volume):
-        change = _change(step, measured(channel, step.region, scene), scene.threads)
-        _write_changed(channel.reshape(-1), change, scene.threads, partial(write, number))
+        change = _change(step, sealed(measured(channel, step.region, scene)), scene.threads)
+        _write_changed(sealed(channel), change, scene.threads, partial(write, number))
 
 
 def _write_changed(

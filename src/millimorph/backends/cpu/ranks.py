@@ -32,12 +32,20 @@ class Bins:
         from millimorph.kernels import histograms
 
         numbers = np.empty(values.size, np.uint32)
-        histograms.bin_numbers(values, self.low, self.scale, numbers)
+        histograms.bin_numbers(sealed(values), self.low, self.scale, numbers)
         return numbers
+
+
+def sealed(values: Float32) -> Float32:
+    """The voxels as one run (n,) that cannot be written, the one type kernels are compiled for."""
+    flat = np.ascontiguousarray(values).reshape(-1).view()
+    flat.flags.writeable = False
+    return flat
 
 
 def ranked(values: Float32, ranks: Sequence[int], threads: int = 1) -> list[float]:
     """The values at these ranks, 0 the smallest, of finite voxels (n,)."""
+    values = sealed(values)
     if values.size <= FEW:
         return _sorted_at(values, ranks)
     low, high = extremes(values, threads)

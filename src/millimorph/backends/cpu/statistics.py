@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from millimorph.backends.cpu.pieces import in_threads
-from millimorph.backends.cpu.ranks import CHUNK, extremes, ranked
+from millimorph.backends.cpu.ranks import CHUNK, extremes, ranked, sealed
 
 Float32 = npt.NDArray[np.float32]
 
@@ -33,7 +33,7 @@ def moments(values: Float32, threads: int = 1) -> Moments:
     """
     from millimorph.kernels import statistics
 
-    flat = np.ascontiguousarray(values).reshape(-1)
+    flat = sealed(values)
     blocks = -(-flat.size // statistics.BLOCK)
     table = np.empty((blocks, 4))
 
@@ -65,6 +65,7 @@ def otsu_threshold(values: Float32, threads: int = 1) -> float:
     """Otsu's threshold of finite voxels (n,), as `images.otsu_threshold` defines it."""
     from millimorph.kernels import foreground, histograms
 
+    values = sealed(values)
     low, high = extremes(values, threads)
     width = high / foreground.BINS - low / foreground.BINS
     if not width > 0.0:
