@@ -12,6 +12,13 @@ TRANSLATION_MM = (3.0, -2.0, 1.0)
 CONTROL_POINTS = 10
 MAGNITUDE_MM = 6.0
 LABEL_COUNT = 12
+GAMMA = 1.3
+NOISE_STD = 0.3
+BIAS_STD = 0.3
+BLUR_SIGMA_MM = 1.0
+MOTION_DEG = 5.0
+MOTION_MM = 4.0
+CHANNELS = 4
 
 
 def source_array(size: int) -> NDArray[np.float32]:

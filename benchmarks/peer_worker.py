@@ -22,6 +22,7 @@ from benchmarks.inputs import (
     Job,
     source_array,
 )
+from benchmarks.peer_intensity import INTENSITY_WORKS
 from benchmarks.timing import best_call
 
 # A work returns its output as an array, so that the caller can see what share of it was filled.
@@ -139,6 +140,7 @@ WORKS: dict[str, tuple[str, Callable[[Job], Work]]] = {
     "MONAI affine": ("monai", monai_affine),
     "MONAI affine + elastic": ("monai", monai_elastic),
     "batchgeneratorsv2 affine + elastic": ("batchgeneratorsv2", batchgenerators_elastic),
+    **INTENSITY_WORKS,
 }
 
 

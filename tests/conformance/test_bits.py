@@ -13,6 +13,7 @@ import pytest
 from numpy._core import _multiarray_umath as numpy_core
 
 from millimorph.backends import cpu
+from millimorph.backends.cpu import blocks, strips
 
 PROGRAM = Path(bits_program.__file__)
 HASWELL = "+sse4.2,+popcnt,+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+movbe"
@@ -48,7 +49,9 @@ def test_the_same_bits_with_any_number_of_threads(threads):
 def test_the_same_bits_with_any_size_of_block(voxels, threads, monkeypatch):
     """A block is some whole rows; from one row to everything at once."""
     expected = here()
-    monkeypatch.setattr(cpu, "BLOCK_VOXELS", voxels)
+    for module in (cpu, blocks, strips):
+        monkeypatch.setattr(module, "BLOCK_VOXELS", voxels)
+    monkeypatch.setattr(strips, "PORTION_VOXELS", 3 * voxels)
     check_same(bits_program.digests(threads), f"blocks of {voxels}")
     assert expected == here()
 

@@ -32,8 +32,8 @@ def rows(mapping, row_range, shape, rules, image, labels):
     """Sample the target rows [row_range[0], row_range[1]) of one image and one label map.
 
     `mapping` = (aligned spline or not, matrix, lattice, tables) as in `coordinates`; `rules` =
-    (frame, strides, steps, slices). `image` and `labels` = (present, flattened source, fill, out);
-    the image's fifth entry is the range of an integer type, or an empty one for float32.
+    (frame, strides, steps, slices). `image` and `labels` = (present, flattened source, fill, out of
+    these rows); the image's fifth entry is the range of an integer type, or empty for float32.
     """
     curved, matrix, lattice, tables = mapping
     frame, strides, steps, slices = rules
@@ -73,7 +73,7 @@ def rows(mapping, row_range, shape, rules, image, labels):
         count = (stop - start) * nx
         b = base[:count]
         u, v, w, within = wx[:count], wy[:count], wz[:count], inside[:count]
-        first, last = start * nx, stop * nx
+        first, last = (start - row_range[0]) * nx, (stop - row_range[0]) * nx
         if with_image:
             fetch_ahead(image_source, b, steps[1])
             out = values[:count]
@@ -108,4 +108,5 @@ def nearest_rows(matrix, row_range, shape, rules, labels):
         affine_nearest_rows(matrix, (start, stop), shape, frame, strides, base, inside)
         count = (stop - start) * nx
         fetch_ahead(source, base[:count], np.uint64(0))
-        pick(source, base[:count], inside[:count], fill, out[start * nx : stop * nx])
+        first = (start - row_range[0]) * nx
+        pick(source, base[:count], inside[:count], fill, out[first : first + count])

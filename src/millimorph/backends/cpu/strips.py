@@ -7,11 +7,16 @@ in `blocks`, so the same bits, at half the time.
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from millimorph.backends.cpu.index_map import AffineRows, IndexMap, PointSteps, SplineRows
 from millimorph.backends.cpu.jobs import Job
 from millimorph.backends.cpu.lattice import typed_fill
-from millimorph.backends.cpu.pointwise import WIDE_BYTES
+from millimorph.backends.cpu.pointwise import WIDE_BYTES, apply_all, store
+from millimorph.backends.scene import Where
+
+BLOCK_VOXELS = 16384
+PORTION_VOXELS = 65536
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,10 @@ def _is_plain_linear(job: Job) -> bool:
     narrow = job.out.dtype == np.float32 or (
         job.out.dtype.kind != "f" and job.out.dtype.itemsize < WIDE_BYTES
     )
-    plain = sample.role == "images" and sample.interpolation == "linear" and not sample.pointwise
-    return plain and narrow and sample.fill != "edge" and not job.fill_is_rounded
+    plain = sample.role == "images" and sample.interpolation == "linear"
+    if not plain or sample.fill == "edge":
+        return False
+    return bool(sample.pointwise) or (narrow and not job.fill_is_rounded)
 
 
 def _is_plain_nearest(job: Job) -> bool:
@@ -58,14 +65,51 @@ def sample_strips(
     job = strips.image or strips.labels
     assert job is not None  # noqa: S101 - as_strips saw to it
     rules = (job.taps.frame, job.taps.strides, job.taps.steps, job.slices)
-    if strips.image is None and isinstance(mapping, AffineRows):
-        traverse.nearest_rows(mapping.matrix, row_range, shape, rules, _labels(strips.labels))
+    for rows in _portions(strips, shape, row_range):
+        run = slice(rows[0] * shape[0], rows[1] * shape[0])
+        labels = _labels(strips.labels, run)
+        if strips.image is None and isinstance(mapping, AffineRows):
+            traverse.nearest_rows(mapping.matrix, rows, shape, rules, labels)
+        elif strips.image is None or not strips.image.sample.pointwise:
+            image = _image(strips.image, run)
+            traverse.rows(_mapping(mapping), rows, shape, rules, image, labels)
+        else:
+            image, values = _image_to_change(strips.image, run)
+            traverse.rows(_mapping(mapping), rows, shape, rules, image, labels)
+            _change(strips.image, values, run)
+        if strips.labels is not None:
+            _swap(strips.labels, run)
+
+
+def _portions(
+    strips: Strips, shape: tuple[int, int], row_range: tuple[int, int]
+) -> list[tuple[int, int]]:
+    """Stretches of rows: all at once, or so few that steps find them in the cache."""
+    first, last = row_range
+    if strips.image is None or not strips.image.sample.pointwise:
+        return [row_range]
+    count = max(1, PORTION_VOXELS // shape[0])
+    return [(start, min(start + count, last)) for start in range(first, last, count)]
+
+
+def _image_to_change(job: Job, run: slice) -> tuple[tuple[object, ...], npt.NDArray[np.float32]]:
+    """What `traverse.rows` samples into: float32, the output itself where that is its type."""
+    if job.out.dtype == np.float32:
+        values = job.out[0, run]
     else:
-        traverse.rows(
-            _mapping(mapping), row_range, shape, rules, _image(strips.image), _labels(strips.labels)
-        )
-    if strips.labels is not None:
-        _swap(strips.labels, slice(row_range[0] * shape[0], row_range[1] * shape[0]))
+        values = np.empty(run.stop - run.start, np.float32)
+    with np.errstate(over="ignore"):
+        fill = np.float32(job.fill)
+    return (True, job.flat[0], fill, values, NO_FLOATS), values
+
+
+def _change(job: Job, values: npt.NDArray[np.float32], run: slice) -> None:
+    """Apply the steps to voxels that are still in the cache, and store them."""
+    for first in range(run.start, run.stop, BLOCK_VOXELS):
+        part = values[first - run.start : first - run.start + BLOCK_VOXELS]
+        apply_all(job.sample.pointwise, part, Where(0, first, job.scene))
+        if job.out.dtype != np.float32:
+            store(part, job.out[0, first : first + len(part)])
 
 
 def _mapping(mapping: IndexMap) -> tuple[object, ...]:
@@ -75,20 +119,20 @@ def _mapping(mapping: IndexMap) -> tuple[object, ...]:
     return False, mapping.matrix, NO_LATTICE, NO_TABLES
 
 
-def _image(job: Job | None) -> tuple[object, ...]:
+def _image(job: Job | None, run: slice) -> tuple[object, ...]:
     if job is None:
         return False, NO_FLOATS, np.float32(0), NO_FLOATS, NO_FLOATS
     limits = NO_FLOATS
     if job.out.dtype.kind != "f":
         kind = np.iinfo(job.out.dtype)
         limits = np.array([kind.min, kind.max], np.float32)
-    return True, job.flat[0], np.float32(job.fill), job.out[0], limits
+    return True, job.flat[0], np.float32(job.fill), job.out[0, run], limits
 
 
-def _labels(job: Job | None) -> tuple[object, ...]:
+def _labels(job: Job | None, run: slice) -> tuple[object, ...]:
     if job is None:
         return False, NO_BYTES, np.uint8(0), NO_BYTES
-    return True, job.flat[0], typed_fill(job.fill, job.out.dtype), job.out[0]
+    return True, job.flat[0], typed_fill(job.fill, job.out.dtype), job.out[0, run]
 
 
 def _swap(job: Job, where: slice) -> None:
