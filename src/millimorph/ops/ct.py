@@ -86,8 +86,8 @@ class CtRings(ImageOp):
     """
 
     op: Literal["ct_rings"] = "ct_rings"
-    count: Annotated[WholeParameter, Whole(low=1, high=MOST_RINGS)] = Choice((4, 8, 12))
-    amplitude_hu: Annotated[Parameter, Range(low=0.0, unit="HU")] = Uniform(20.0, 60.0)
+    count: Annotated[WholeParameter, Whole(low=1, high=MOST_RINGS)] = Choice((8, 16, 24))
+    amplitude_hu: Annotated[Parameter, Range(low=0.0, unit="HU")] = Uniform(30.0, 80.0)
     width_mm: Annotated[Parameter, Range(low=0.0, above_low=True, unit="mm")] = Uniform(0.7, 1.5)
     centre_mm: Centre = None
 
@@ -99,17 +99,18 @@ class CtMetalStreaks(ImageOp):
     `places_mm`: their centres. `radius_mm` and `length_mm`: of a pin. `metal_hu`: its HU.
     `streak_hu`: root mean square of the streaks within 50 mm of the pins.
 
-    Approximate: second-order beam hardening of one energy-averaged attenuation. A ray's error is
-    -(path with metal)^2 + (path without)^2, times 1 plus normal noise of SD 0.5 for the few photons
-    that are left, zero off the metal; its filtered backprojection (240 directions, on voxels of at
-    least 1.2 mm) is scaled to `streak_hu`. Results are held at -1024 HU from below.
+    Approximate: a ray of path p, q of it through metal (0.4 per mm), is off by second-order beam
+    hardening, -0.015 (p^2 - (p - q)^2), plus the noise of 1e6 photons a mm, of SD exp(p / 2) /
+    1000 for a ray of 1 mm, p held at 520 mm of water; rays off the metal are right. The error's filtered backprojection (240
+    directions, as wide as voxels of at least 1.2 mm) is scaled to `streak_hu`. Results are held at -1024
+    HU from below.
     Sources: De Man 1999, IEEE Transactions on Nuclear Science 46:691; Joseph and Spital 1978,
     Journal of Computer Assisted Tomography 2:100.
     """
 
     op: Literal["ct_metal_streaks"] = "ct_metal_streaks"
     count: Annotated[WholeParameter, Whole(low=1, high=MOST_PINS)] = 2
-    streak_hu: Annotated[Parameter, Range(low=0.0, unit="HU")] = Uniform(50.0, 150.0)
+    streak_hu: Annotated[Parameter, Range(low=0.0, unit="HU")] = Uniform(60.0, 180.0)
     radius_mm: Annotated[Parameter, Range(low=0.0, above_low=True, unit="mm")] = Uniform(2.0, 4.0)
     length_mm: Annotated[Parameter, Range(low=0.0, above_low=True, unit="mm")] = Uniform(10.0, 40.0)
     metal_hu: Annotated[Parameter, Range(low=-1024.0, unit="HU")] = 3000.0
@@ -139,14 +140,14 @@ class CtKernelChange(ImageOp):
     frequency of the image; left out, a quarter cycle per voxel of the plane, at most 0.4 per mm.
 
     Each plane is filtered by the ratio of two Gaussian transfer functions, g = exp(-ln 2 (f /
-    mtf50)^2 (1 / sharpness^2 - 1)), mirrored at its edges. Where g exceeds 1 it is held below 4 by
-    g sqrt(17) / sqrt(16 + g^2), so noise is not blown up without limit. HU of even regions stay.
+    mtf50)^2 (1 / sharpness^2 - 1)), mirrored at its edges. Where g exceeds 1 it is held near 3 by
+    g sqrt(10) / sqrt(9 + g^2), so noise is not blown up without limit. HU of even regions stay.
     Approximate: real sharp kernels also overshoot at middle frequencies.
     Source: Schaller 2003, IEEE Transactions on Medical Imaging 22:846 (kernels changed afterwards).
     """
 
     op: Literal["ct_kernel_change"] = "ct_kernel_change"
-    sharpness: Annotated[Parameter, Range(low=0.0, above_low=True)] = LogUniform(0.5, 2.0)
+    sharpness: Annotated[Parameter, Range(low=0.0, above_low=True)] = LogUniform(0.7, 1.4)
     mtf50_per_mm: Annotated[
         Parameter | None, Range(low=0.0, above_low=True, unit="/mm", optional=True)
     ] = None

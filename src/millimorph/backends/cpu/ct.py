@@ -34,7 +34,7 @@ REFERENCE_PATH = rays.WATER_PER_MM * 300.0
 LONGEST_PATH = rays.WATER_PER_MM * 520.0
 BODY_DENSITY = 0.5
 AIR_HU = -1024.0
-MOST_GAIN_SQUARED = 16.0
+MOST_GAIN_SQUARED = 9.0
 BUMP_PER_SD = 1.1 * 2.3548200450309493
 STEPS_PER_SD = 3.0
 SAMPLES = 128
@@ -236,7 +236,7 @@ def kernel_gains(step: KernelRatio, shape: tuple[int, int]) -> Float32:
     bend = log(2.0) * (1.0 / (step.sharpness * step.sharpness) - 1.0)
     if bend >= 0.0:
         return exp(-bend * square).astype(np.float32)
-    # 1 / sqrt(16 / g^2 + 1) is g / sqrt(16 + g^2) for a gain g that may be beyond any number.
+    # 1 / sqrt(9 / g^2 + 1) is g / sqrt(9 + g^2) for a gain g that may be beyond any number.
     inverse = exp(2.0 * bend * square)
     limited = np.sqrt((MOST_GAIN_SQUARED + 1.0) / (MOST_GAIN_SQUARED * inverse + 1.0))
     return limited.astype(np.float32)

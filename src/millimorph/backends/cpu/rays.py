@@ -20,18 +20,15 @@ WATER_PER_MM = 0.0192
 class Fan:
     """The rays through planes of one shape: directions evenly over half a turn, offsets in mm.
 
-    `centre` is the middle of the planes as (row, column) of the lattice, `spacing` in mm.
+    `centre` is the middle of the planes as (row, column) of the lattice, `spacing` in mm;
+    `step_mm` is from ray to ray, and from sample to sample along a ray.
     """
 
     shape: tuple[int, int]
     spacing: tuple[float, float]
     centre: tuple[float, float]
     directions: int
-
-    @property
-    def step_mm(self) -> float:
-        """From ray to ray, and from sample to sample along a ray."""
-        return min(self.spacing)
+    step_mm: float
 
     @property
     def rays(self) -> int:
@@ -81,12 +78,9 @@ def lattice(
     ct.coarse_water(volume, block, values)
     column_mm, row_mm = planes.in_plane_mm
     _, rows, columns = volume.shape
-    fan = Fan(
-        (shape[1], shape[2]),
-        (block[1] * row_mm, block[2] * column_mm),
-        (0.5 * rows / block[1] - 0.5, 0.5 * columns / block[2] - 0.5),
-        directions,
-    )
+    spacing = block[1] * row_mm, block[2] * column_mm
+    centre = 0.5 * rows / block[1] - 0.5, 0.5 * columns / block[2] - 0.5
+    fan = Fan((shape[1], shape[2]), spacing, centre, directions, min(spacing))
     return Lattice(values, block, fan)
 
 

@@ -1,7 +1,7 @@
 """Metal pins in a CT and the streaks that they throw, compiled."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +19,12 @@ Float32 = npt.NDArray[np.float32]
 STREAK_BLOCK_MM = 1.2
 DIRECTIONS = 240
 METAL_PER_MM = 0.4
-STARVATION_SD = 0.5
+HARDENING = 0.015
+PHOTONS_PER_MM = 1e6
+LONGEST_PATH = rays.WATER_PER_MM * 520.0
 NEAR_MM = 50.0
 OUTSIDE_RADII = 1.5
+PARTS = 8
 CANDIDATES = 64
 INNER_SHARE = 0.8
 AIR_HU = -1024.0
@@ -99,32 +102,47 @@ def _streaks(
     found: rays.Lattice, pins: list[Pin], step: PinStreaks, shape: tuple[int, ...], plane: int
 ) -> Float32:
     """The backprojected error of the rays through metal, on the lattice of one plane."""
-    from millimorph.kernels import pointwise
+    from millimorph.kernels import ct, pointwise
 
-    fan = found.fan
+    fan = replace(found.fan, step_mm=0.5 * found.fan.step_mm)
     metal = _metal_paths(pins, step, shape, fan)
     tissue = rays.paths(found.values[0], fan, metal > 0.0)
-    noise = np.ones(metal.size, np.float32)
+    noise = np.zeros(metal.size, np.float32)
     key, high = np.array(step.stream, np.uint32)
     first = np.uint64(plane * metal.size)
-    pointwise.gaussian_noise(noise, first, np.float32(STARVATION_SD), key, high)
-    errors = -metal * (np.float32(2.0) * tissue + metal) * noise.reshape(metal.shape)
-    return rays.smeared_back(rays.ramp_filtered(errors), fan)
+    deviation = np.float32(1.0 / math.sqrt(PHOTONS_PER_MM * fan.step_mm))
+    pointwise.gaussian_noise(noise, first, deviation, key, high)
+    fewer = tissue + metal
+    ct.exposure(fewer, np.float32(0.5), np.float32(0.5 * LONGEST_PATH))
+    hardened = np.float32(HARDENING) * metal * (np.float32(2.0) * tissue + metal)
+    errors = np.where(metal > 0.0, fewer * noise.reshape(metal.shape) - hardened, np.float32(0.0))
+    return rays.smeared_back(rays.ramp_filtered(_as_wide_as_pixels(errors)), fan)
+
+
+def _as_wide_as_pixels(lines: Float32) -> Float32:
+    """Lines smoothed over neighbouring rays, which lie half a pixel apart: 1/4, 1/2, 1/4."""
+    out = np.float32(0.5) * lines
+    out[:, 1:] += np.float32(0.25) * lines[:, :-1]
+    out[:, :-1] += np.float32(0.25) * lines[:, 1:]
+    return out
 
 
 def _metal_paths(
     pins: list[Pin], step: PinStreaks, shape: tuple[int, ...], fan: rays.Fan
 ) -> Float32:
-    """Attenuation by metal along each ray: chords of circles at least a ray wide."""
-    radius = max(step.shape.radius_mm, 0.75 * fan.step_mm)
+    """Attenuation by metal along each ray: chords of circles, averaged over the ray's width."""
+    square = step.shape.radius_mm * step.shape.radius_mm
     offsets = np.array(fan.offsets_mm)
     lines = np.zeros((fan.directions, fan.rays))
+    parts = [(part + 0.5) / PARTS - 0.5 for part in range(PARTS)]
     for row_mm, column_mm in _places_mm(pins, step, shape):
         for direction in range(fan.directions):
             angle = fan.angle(direction)
             aside = offsets - (column_mm * cos(angle) + row_mm * sin(angle))
-            lines[direction] += 2.0 * np.sqrt(np.maximum(radius * radius - aside * aside, 0.0))
-    return (METAL_PER_MM * lines).astype(np.float32)
+            for part in parts:
+                off = aside + part * fan.step_mm
+                lines[direction] += np.sqrt(np.maximum(square - off * off, 0.0))
+    return (2.0 * METAL_PER_MM / PARTS * lines).astype(np.float32)
 
 
 def _scale(

@@ -129,7 +129,7 @@ def _kernel(step: KernelRatio, planes: Floats) -> Floats:
     relative = np.hypot(down, across) / step.mtf50_per_mm
     power = math.log(2.0) * (1.0 - 1.0 / step.sharpness**2) * relative**2
     gain = np.exp(np.minimum(power, 300.0))
-    limited = gain * np.sqrt(17.0 / (16.0 + gain**2))
+    limited = gain * np.sqrt(10.0 / (9.0 + gain**2))
     held = np.maximum(planes, -1024.0)
     axes = (1, 2)
     gains = gain if step.sharpness < 1.0 else limited

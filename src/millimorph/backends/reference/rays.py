@@ -18,18 +18,17 @@ WATER_PER_MM = 0.0192
 
 @dataclass(frozen=True)
 class View:
-    """How a plane of blocks lies: block (planes, rows, columns), spacing and middle in blocks."""
+    """How a plane of blocks lies: block (planes, rows, columns), spacing and middle in blocks.
+
+    `step` in mm lies between rays, and between samples of a ray.
+    """
 
     block: tuple[int, int, int]
     spacing: tuple[float, float]
     middle: tuple[float, float]
     shape: tuple[int, int]
     directions: int
-
-    @property
-    def step(self) -> float:
-        """Between rays, and between samples of a ray."""
-        return min(self.spacing)
+    step: float
 
     @property
     def offsets(self) -> Floats:
@@ -56,12 +55,14 @@ def view_of(
     block = [max(1, math.floor(least_mm / side + 0.5)) for side in sides]
     if flat:
         block[0] = 1
+    spacing = block[1] * row_mm, block[2] * column_mm
     return View(
         (block[0], block[1], block[2]),
-        (block[1] * row_mm, block[2] * column_mm),
+        spacing,
         (0.5 * shape[1] / block[1] - 0.5, 0.5 * shape[2] / block[2] - 0.5),
         (-(-shape[1] // block[1]), -(-shape[2] // block[2])),
         directions,
+        0.5 * min(spacing) if flat else min(spacing),
     )
 
 

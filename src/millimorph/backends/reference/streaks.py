@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from scipy import ndimage
 
 from millimorph.backends.reference import rays
 from millimorph.backends.reference.noise import normal_numbers
@@ -12,6 +13,9 @@ from millimorph.program.ct import PinStreaks
 
 METAL_PER_MM = 0.4
 CANDIDATES = 64
+HARDENING = 0.015
+PHOTONS_PER_MM = 1e6
+LONGEST_PATH = rays.WATER_PER_MM * 520.0
 
 
 def added(step: PinStreaks, planes: Floats, number: int) -> Floats:
@@ -66,15 +70,23 @@ def _streaks(
     values: Floats, pins: list[tuple[float, ...]], step: PinStreaks, view: rays.View, first: int
 ) -> Floats:
     tissue = rays.paths(rays.water(values[None], view)[0], view)
-    radius = max(step.shape.radius_mm, 0.75 * view.step)
+    parts = view.step * (np.arange(8) - 3.5) / 8.0
     metal = np.zeros(tissue.shape)
     for row_mm, column_mm in _in_mm(pins, step, values.shape):
         passing = column_mm * np.cos(view.angles) + row_mm * np.sin(view.angles)
-        aside = view.offsets[None, :] - passing[:, None]
-        metal += 2.0 * METAL_PER_MM * np.sqrt(np.maximum(radius**2 - aside**2, 0.0))
+        aside = view.offsets[None, :, None] - passing[:, None, None] + parts
+        chords = 2.0 * np.sqrt(np.maximum(step.shape.radius_mm**2 - aside**2, 0.0))
+        metal += METAL_PER_MM * chords.mean(axis=2)
     numbers = normal_numbers(step.stream, first * metal.size, metal.size).reshape(metal.shape)
-    errors = (tissue**2 - (tissue + metal) ** 2) * (1.0 + 0.5 * numbers)
-    return rays.smeared_back(rays.ramp_filtered(errors), view)
+    path = tissue + metal
+    noise = (
+        numbers
+        * np.exp(0.5 * np.minimum(path, LONGEST_PATH))
+        / math.sqrt(PHOTONS_PER_MM * view.step)
+    )
+    errors = np.where(metal > 0.0, noise - HARDENING * (path**2 - tissue**2), 0.0)
+    wide = ndimage.convolve1d(errors, [0.25, 0.5, 0.25], axis=1, mode="constant")
+    return rays.smeared_back(rays.ramp_filtered(wide), view)
 
 
 def _scale(
