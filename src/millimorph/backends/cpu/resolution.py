@@ -1,6 +1,5 @@
 """Lower resolution: slices as weighted sums of voxels, then voxels from slices, axis by axis."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -27,30 +26,56 @@ WEIGHTS = (0.17392742256872693, 0.32607257743127307, 0.32607257743127307, 0.1739
 
 @dataclass(frozen=True, eq=False)
 class Combination:
-    """Each line as a weighted sum of lines: (lines, an odd number of places and weights).
+    """Each line of an axis as a weighted sum of lines: (lines, count) places and weights.
 
     Weights sum to 1; the first place's is what the others leave.
     """
 
-    places: npt.NDArray[np.intp]
+    places: npt.NDArray[np.uint32]
     weights: Float32
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+@dataclass(frozen=True, eq=False)
+class Combinations:
+    """The combinations along z, y and x, as the kernels take them: those along x transposed."""
+
+    size: tuple[int, int, int]
+    places: tuple[npt.NDArray[np.uint32], ...]
+    weights: tuple[Float32, ...]
+
+    @staticmethod
+    def of(z: Combination, y: Combination, x: Combination) -> "Combinations":
+        """From one for each axis."""
+        return Combinations(
+            (len(z), len(y), len(x)),
+            (z.places, y.places, np.ascontiguousarray(x.places.T)),
+            (z.weights, y.weights, np.ascontiguousarray(x.weights.T)),
+        )
 
 
 def lower(step: LowerResolution, channel: Float32, threads: int, write: WriteRun) -> None:
     """Hand over one channel (z, y, x) at lower resolution."""
-    axes = [(axis, slices) for axis, slices in enumerate(step.axes) if slices is not None]
-    sizes = channel.shape[::-1]
-    made = channel
-    for axis, slices in reversed(axes):
-        made = _combined(made, acquisition(slices, sizes[axis], step.profile), axis, threads)
-    for axis, slices in axes:
-        if step.interpolation == "cubic":
-            made = _coefficients(made, axis)
-        back = interpolation(slices, sizes[axis], step.interpolation)
-        made = _combined(made, back, axis, threads)
-    flat = made.reshape(-1)
-    starts = range(0, len(flat), PIECE_VOXELS)
-    in_threads(threads, starts, lambda first: write(first, flat[first : first + PIECE_VOXELS]))
+    axes = tuple(zip(reversed((*step.axes, None)[:3]), channel.shape, strict=True))
+    low = _acquired(
+        channel,
+        Combinations.of(*(acquisition(s, n, step.profile) if s else _as_it_is(n) for s, n in axes)),
+        threads,
+    )
+    if step.interpolation == "cubic":
+        for axis, (slices, _) in enumerate(axes):
+            if slices is not None:
+                _turn_into_coefficients(low, axis)
+    back = Combinations.of(
+        *(interpolation(s, n, step.interpolation) if s else _as_it_is(n) for s, n in axes)
+    )
+    _restore(low, back, threads, write)
+
+
+def _as_it_is(size: int) -> Combination:
+    return Combination(np.arange(size, dtype=np.uint32)[:, None], np.ones((size, 1), np.float32))
 
 
 @lru_cache(maxsize=16)
@@ -102,15 +127,12 @@ def interpolation(slices: Slices, size: int, how: SliceInterpolation) -> Combina
 
 
 def _combination(places: Float64, weights: Float64, size: int) -> Combination:
-    """Places clamped to an axis, weights scaled to the sum 1, both to an odd number."""
+    """Places clamped to an axis, weights scaled to the sum 1."""
     total = weights[:, 0].copy()
     for k in range(1, weights.shape[1]):
         total += weights[:, k]
-    inside = np.clip(places, 0, size - 1).astype(np.intp)
+    inside = np.clip(places, 0, size - 1).astype(np.uint32)
     scaled = weights / total[:, None]
-    if weights.shape[1] % 2 == 0:
-        inside = np.concatenate([inside, inside[:, :1]], axis=1)
-        scaled = np.concatenate([scaled, np.zeros((len(scaled), 1))], axis=1)
     return Combination(inside, scaled.astype(np.float32))
 
 
@@ -136,54 +158,56 @@ def _gaussian_shares(offsets: Float64, voxel: float) -> Float64:
     return total
 
 
-def _combined(volume: Float32, made: Combination, axis: int, threads: int) -> Float32:
-    """A volume (z, y, x) with its lines along x (0), y (1) or z (2) replaced."""
-    from millimorph.kernels import stencils
+def _acquired(volume: Float32, made: Combinations, threads: int) -> Float32:
+    """The slices of a volume (z, y, x) along all axes."""
+    from millimorph.kernels import resolution
 
-    nz, ny, nx = volume.shape
-    count = len(made.places)
-    if axis == 0:
-        out = np.empty((nz, ny, count), np.float32)
-        flat = volume.reshape(-1, nx), out.reshape(-1, count)
-        places = np.ascontiguousarray(made.places.T)
-        weights = np.ascontiguousarray(made.weights.T)
-        _by_lines(
-            nz * ny,
-            threads,
-            lambda lines: stencils.combine_rows(flat[0], places, weights, lines, flat[1]),
-        )
-        return out
-    shape = (nz, ny, nx) if axis == 1 else (1, nz, ny * nx)
-    source = volume.reshape(shape)
-    lined = np.empty((shape[0], count, shape[2]), np.float32)
-    _by_lines(
-        shape[0] * count,
-        threads,
-        lambda lines: stencils.combine_lines(source, made.places, made.weights, lines, lined),
-    )
-    return lined.reshape((nz, count, nx) if axis == 1 else (count, ny, nx))
+    _, ny, nx = volume.shape
+    out = np.empty(made.size, np.float32)
+
+    def acquire(slices: tuple[int, int]) -> None:
+        work = np.empty(2 * ny * nx, np.float32)
+        resolution.acquire(volume, made.places, made.weights, slices, work, out)
+
+    in_threads(threads, _chunks(made.size[0], 1, threads), acquire)
+    return out
 
 
-def _by_lines(count: int, threads: int, work: Callable[[tuple[int, int]], None]) -> None:
-    """Do the work for all lines, in chunks if there are several threads."""
-    if threads == 1:
-        work((0, count))
-        return
-    per_chunk = -(-count // (threads * CHUNKS_PER_THREAD))
-    chunks = [(first, min(first + per_chunk, count)) for first in range(0, count, per_chunk)]
-    in_threads(threads, chunks, work)
+def _restore(low: Float32, back: Combinations, threads: int, write: WriteRun) -> None:
+    """Hand over the voxels that are made of slices, some at a time."""
+    from millimorph.kernels import resolution
+
+    plane = back.size[1] * back.size[2]
+    depth = max(1, PIECE_VOXELS // plane)
+
+    def restore(slices: tuple[int, int]) -> None:
+        ring = np.empty(resolution.RING * plane + low.shape[1] * back.size[2], np.float32)
+        out = np.empty(depth * plane, np.float32)
+        ready = int(back.places[0][slices[0]].min())
+        for bottom in range(slices[0], slices[1], depth):
+            some = (bottom, min(bottom + depth, slices[1]))
+            ready = resolution.restore(low, back.places, back.weights, some, ready, ring, out)
+            write(bottom * plane, out[: (some[1] - bottom) * plane])
+
+    in_threads(threads, _chunks(back.size[0], depth, threads), restore)
 
 
-def _coefficients(volume: Float32, axis: int) -> Float32:
-    """Cubic B-spline coefficients along x (0), y (1) or z (2), in place."""
+def _chunks(count: int, step: int, threads: int) -> list[tuple[int, int]]:
+    """Ranges of whole steps, a few for each thread; one for one thread."""
+    parts = 1 if threads == 1 else threads * CHUNKS_PER_THREAD
+    length = -(-count // (step * parts)) * step
+    return [(first, min(first + length, count)) for first in range(0, count, length)]
+
+
+def _turn_into_coefficients(volume: Float32, axis: int) -> None:
+    """Turn slices along z (0), y (1) or x (2) into cubic B-spline coefficients, in place."""
     from millimorph.kernels import filters
 
     nz, _, nx = volume.shape
     if axis == 0:
-        filters.prefilter_rows(volume.reshape(-1, nx), 0, nx)
+        filters.prefilter_lines(volume.reshape(nz, -1))
     elif axis == 1:
         for plane in volume:
             filters.prefilter_lines(plane)
     else:
-        filters.prefilter_lines(volume.reshape(nz, -1))
-    return volume
+        filters.prefilter_rows(volume.reshape(-1, nx), 0, nx)
