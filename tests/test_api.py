@@ -24,6 +24,7 @@ BrightnessGradient LocalGamma MultiplicativeAndAdditiveField Cutout Swap
 CtDoseNoise CtRings CtMetalStreaks CtCupping CtKernelChange XrayCollimation XrayScatter
 UltrasoundSpeckle UltrasoundAttenuation UltrasoundShadow PetCounts PetPointSpread ColourJitter
 Vignette SpecularHighlights
+Brightness Clamp Contrast IntensityCurve Invert LinearMap Sigmoid Window
 Rescale ZScore HistogramEqualization HistogramStandardization HistogramMatching
 fit_histogram_landmarks histogram_quantiles
 Reference Pipeline load_pipeline dump_pipeline Recipe draw Program compile run augment resample

@@ -101,7 +101,7 @@ class _Plan:
                     self._ride(name, Applied(step, op.channels))
                 else:
                     self._pass(subject, step, op.channels)
-            if op.MAKES_FLOAT:
+            if op.makes_float():
                 self._write(name, BETWEEN)
                 self.subjects[name] = replace(subject, dtype=BETWEEN)
 

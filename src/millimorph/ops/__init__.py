@@ -25,7 +25,17 @@ from millimorph.ops.histograms import (
 )
 from millimorph.ops.intensity import IntensityOp
 from millimorph.ops.labels import Dilate, Erode, KeepLargest, OneHot, Remap
-from millimorph.ops.levels import Gamma
+from millimorph.ops.levels import (
+    Brightness,
+    Clamp,
+    Contrast,
+    Gamma,
+    IntensityCurve,
+    Invert,
+    LinearMap,
+    Sigmoid,
+    Window,
+)
 from millimorph.ops.noise import (
     GaussianNoise,
     RicianNoise,
@@ -59,8 +69,11 @@ __all__ = [
     "Affine",
     "AnyOp",
     "BiasField",
+    "Brightness",
     "BrightnessGradient",
+    "Clamp",
     "ColourJitter",
+    "Contrast",
     "Crop",
     "CtCupping",
     "CtDoseNoise",
@@ -82,11 +95,14 @@ __all__ = [
     "HistogramMatching",
     "HistogramStandardization",
     "ImageOp",
+    "IntensityCurve",
     "IntensityOp",
+    "Invert",
     "KeepLargest",
     "LabelClass",
     "LabelOp",
     "LabelsToImage",
+    "LinearMap",
     "LocalGamma",
     "LowResolution",
     "Motion",
@@ -106,6 +122,7 @@ __all__ = [
     "SaltAndPepper",
     "Sharpen",
     "ShotNoise",
+    "Sigmoid",
     "SimpleOp",
     "SomeOf",
     "SpatialOp",
@@ -119,6 +136,7 @@ __all__ = [
     "UltrasoundSpeckle",
     "Vignette",
     "Warp",
+    "Window",
     "XrayCollimation",
     "XrayScatter",
     "ZScore",

@@ -67,6 +67,10 @@ class ImageOp(Op):
     images: Annotated[tuple[str, ...] | None, RoleNames()] = None
     channels: Annotated[tuple[int, ...] | None, ChannelNumbers()] = None
 
+    def makes_float(self) -> bool:
+        """Whether this op's results are stored as float32."""
+        return self.MAKES_FLOAT
+
 
 class LabelOp(Op):
     """An op on label maps; `labels`: the role names of those it changes; left out, all."""

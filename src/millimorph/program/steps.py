@@ -4,7 +4,7 @@ from millimorph.program.fields import FieldStep
 from millimorph.program.fourier import FourierStep
 from millimorph.program.histograms import HistogramStep
 from millimorph.program.labels import LabelStep
-from millimorph.program.levels import LevelCurve
+from millimorph.program.levels import LevelCurve, LevelPass
 from millimorph.program.modality import ModalityField, ModalityPass
 from millimorph.program.noise import NoiseStep
 from millimorph.program.painting import Painting
@@ -14,7 +14,7 @@ from millimorph.program.stencils import Stencil
 Pointwise = LevelCurve | NoiseStep | FieldStep | PatchFill | ModalityField
 """Steps that ride on the write of a traversal: each voxel by itself."""
 
-VolumeStep = HistogramStep | Stencil | PatchMove | ModalityPass | FourierStep
+VolumeStep = LevelPass | HistogramStep | Stencil | PatchMove | ModalityPass | FourierStep
 """Steps that need a traversal of their own."""
 
 __all__ = ["LabelStep", "Painting", "Pointwise", "VolumeStep"]

@@ -11,6 +11,7 @@ from millimorph.backends.cpu import (
     fourier,
     histograms,
     labels,
+    levels,
     modality,
     painting,
     patches,
@@ -26,6 +27,7 @@ from millimorph.images import LabelMap, ScalarImage
 from millimorph.program import Applied, LabelPass, Paint, VolumePass, VolumeStep
 from millimorph.program.fourier import FourierStep
 from millimorph.program.histograms import HistogramStep
+from millimorph.program.levels import LevelPass
 from millimorph.program.modality import ModalityPass
 from millimorph.program.patches import PatchMove
 from millimorph.program.stencils import Stencil
@@ -85,6 +87,8 @@ def _run(step: VolumeStep, volume: Float32, scene: Scene, write: Write) -> None:
         fourier.run(step, volume, scene, write)
     elif isinstance(step, HistogramStep):
         histograms.run(step, volume, scene, write)
+    elif isinstance(step, LevelPass):
+        levels.run(step, volume, scene, write)
     elif isinstance(step, ModalityPass):
         modality.run(step, volume, scene, write)
     elif isinstance(step, PatchMove):

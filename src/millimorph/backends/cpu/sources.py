@@ -100,16 +100,34 @@ def value_range(source: Source, rules: Rules) -> tuple[float, float]:
     return remember(source, ("range", rules.nan), make)
 
 
-def robust_range(source: Source, rules: Rules) -> float:
-    """From the 1st to the 99th percentile of the source, as ranks without interpolation."""
+def robust_limits(source: Source, rules: Rules) -> tuple[float, float]:
+    """The 1st and the 99th percentile of the source, as ranks without interpolation."""
 
-    def make() -> float:
+    def make() -> tuple[float, float]:
         voxels = clean(source, rules).reshape(-1)
         low, high = int(0.01 * (voxels.size - 1)), int(0.99 * (voxels.size - 1))
         ranked = np.partition(voxels, (low, high))
-        return float(ranked[high]) - float(ranked[low])
+        return float(ranked[low]), float(ranked[high])
 
     return remember(source, ("robust", rules.nan), make)
+
+
+def robust_range(source: Source, rules: Rules) -> float:
+    """From the 1st to the 99th percentile of the source."""
+    low, high = robust_limits(source, rules)
+    return high - low
+
+
+def median(source: Source, rules: Rules) -> float:
+    """The median of the source: the mean of the two middle ones of an even number of voxels."""
+
+    def make() -> float:
+        voxels = clean(source, rules).reshape(-1)
+        ranks = (voxels.size - 1) // 2, voxels.size // 2
+        ranked = np.partition(voxels, ranks)
+        return 0.5 * (float(ranked[ranks[0]]) + float(ranked[ranks[1]]))
+
+    return remember(source, ("median", rules.nan), make)
 
 
 def grey_levels(amount: Amount, source: Source, rules: Rules) -> float:

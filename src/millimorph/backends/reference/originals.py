@@ -26,12 +26,16 @@ def original_voxels(scene: Scene) -> AnyArray:
 
 def grey_levels(amount: Amount, scene: Scene) -> float:
     """An amplitude in grey levels of the original image."""
-    return amount.number * (
-        _robust_range(original_voxels(scene)) if amount.of_robust_range else 1.0
-    )
+    return amount.number * (_robust_range(scene) if amount.of_robust_range else 1.0)
 
 
-def _robust_range(voxels: AnyArray) -> float:
-    ranked = np.sort(voxels, axis=None)
+def robust_limits(scene: Scene) -> tuple[float, float]:
+    """The 1st and the 99th percentile of the original image, as ranks."""
+    ranked = np.sort(original_voxels(scene), axis=None)
     last = ranked.size - 1
-    return float(ranked[int(0.99 * last)]) - float(ranked[int(0.01 * last)])
+    return float(ranked[int(0.01 * last)]), float(ranked[int(0.99 * last)])
+
+
+def _robust_range(scene: Scene) -> float:
+    low, high = robust_limits(scene)
+    return high - low

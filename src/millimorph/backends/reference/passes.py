@@ -8,6 +8,7 @@ from millimorph.backends.reference import (
     fourier,
     histograms,
     labels,
+    levels,
     modality,
     painting,
     patches,
@@ -20,6 +21,7 @@ from millimorph.images import LabelMap, ScalarImage
 from millimorph.program import LabelPass, Paint, VolumePass, VolumeStep
 from millimorph.program.fourier import FourierStep
 from millimorph.program.histograms import HistogramStep
+from millimorph.program.levels import LevelPass
 from millimorph.program.modality import ModalityPass
 from millimorph.program.patches import PatchMove
 from millimorph.program.stencils import Stencil
@@ -64,6 +66,8 @@ def _run(step: VolumeStep, volume: Floats, scene: Scene) -> Floats:
         return fourier.run(step, volume, scene)
     if isinstance(step, HistogramStep):
         return histograms.run(step, volume, scene)
+    if isinstance(step, LevelPass):
+        return levels.run(step, volume, scene)
     if isinstance(step, ModalityPass):
         return modality.run(step, volume, scene)
     if isinstance(step, PatchMove):
