@@ -75,6 +75,19 @@ def pick_bins(values, low, scale, wanted, common, out):
 
 
 @kernel
+def keep(values, inside, out):
+    """Copy the values that lie inside; `out` has room for one more than all. Returns their number.
+
+    `inside` (n,) bool.
+    """
+    copied = np.uint64(0)
+    for i in range(np.uint64(len(values))):
+        out[copied] = values[i]
+        copied += np.uint64(inside[i])
+    return copied
+
+
+@kernel
 def count_wide_bins(values, low, width, counts):
     """Count values in bins of equal width from `low`, in float64; the last has what lies beyond."""
     tables = np.zeros((4, len(counts)), np.uint32)
@@ -123,23 +136,28 @@ def follow_line(values, anchor, slope, height, limits, out):
 
 
 @kernel
-def follow_pieces(values, bounds, anchors, heights, slopes, out):
-    """A curve of straight pieces: heights[k] + slopes[k] * (x - anchors[k]) from bounds[k] on.
+def follow_pieces(values, low, scale, nearby, bounds, pieces, out):
+    """A curve of straight pieces, each (anchor, height, slope): height + slope * (x - anchor).
 
-    `bounds` ascend from -infinity; their number is a power of two, filled up with infinity.
+    Piece k reaches from bounds[k] to below bounds[k + 1]; the outer bounds are infinite. The search
+    begins at the piece nearby[n] of bin n = (x - low) * scale, held to the bins there are.
     """
-    places = np.empty(RUN, np.int32)
+    one = np.uint64(1)
+    last = np.float32(len(nearby) - 1)
+    numbers = np.empty(RUN, np.uint32)
     for start in range(0, len(values), RUN):
         part = values[start : min(start + RUN, len(values))]
-        found = places[: len(part)]
-        found[:] = 0
-        step = np.int32(len(bounds) // 2)
-        while step > 0:
-            for i in range(len(part)):
-                beyond = np.float64(part[i]) >= bounds[found[i] + step]
-                found[i] += step if beyond else np.int32(0)
-            step //= np.int32(2)
-        target = out[start : start + len(part)]
         for i in range(len(part)):
-            k = found[i]
-            target[i] = np.float32(heights[k] + slopes[k] * (np.float64(part[i]) - anchors[k]))
+            place = max((part[i] - low) * scale, np.float32(0.0))
+            numbers[i] = np.uint32(np.int32(min(place, last)))
+        target = out[start : start + len(part)]
+        for i in range(np.uint64(len(part))):
+            x = part[i]
+            k = np.uint64(nearby[numbers[i]])
+            k += np.uint64(x >= bounds[k + one])
+            while x >= bounds[k + one]:
+                k += one
+            while x < bounds[k]:
+                k -= one
+            step = np.float64(x) - pieces[k, 0]
+            target[i] = np.float32(pieces[k, 1] + pieces[k, 2] * step)

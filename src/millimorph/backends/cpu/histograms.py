@@ -28,6 +28,8 @@ Change = Callable[[Float32, Float32], None]
 
 MOST_COUNTED = 1 << 20
 VOXELS_PER_LEVEL = 16
+NEARBY = 4096
+FINEST = 1e30
 
 
 def run(step: HistogramStep, volume: Float32, scene: Scene, write: Write) -> None:
@@ -157,11 +159,16 @@ def _quantile_curve(step: QuantileCurve, found: tuple[float, ...]) -> Change:
     knots = _knots(found, step.levels)
     if len(knots) == 1:
         return _unchanged
-    moved = [(x, x + step.blend * (y - x)) for x, y in knots]
-    bounds, anchors, heights, slopes = _pieces(moved, evenly=step.evenly)
+    pieces = _pieces([(x, x + step.blend * (y - x)) for x, y in knots], evenly=step.evenly)
+    bounds = _not_below([-math.inf, *(x for x, _ in knots), math.inf])
+    low, width = knots[0][0], knots[-1][0] - knots[0][0]
+    scale = min(0.999 * NEARBY / width, FINEST)
+    starts = low + np.arange(NEARBY) / scale
+    nearby = (np.searchsorted(bounds, starts, side="right") - 1).astype(np.uint32)
+    place = np.float32(low), np.float32(scale)
 
     def change(values: Float32, out: Float32) -> None:
-        histograms.follow_pieces(values, bounds, anchors, heights, slopes, out)
+        histograms.follow_pieces(values, *place, nearby, bounds, pieces, out)
 
     return change
 
@@ -178,14 +185,18 @@ def _knots(found: tuple[float, ...], levels: tuple[float, ...]) -> list[tuple[fl
 
 
 def _pieces(knots: list[tuple[float, float]], *, evenly: bool) -> npt.NDArray[np.float64]:
-    """Bounds, anchors, heights and slopes (4, n) of the pieces through knots, n a power of two."""
+    """Anchor, height and slope of each piece through knots, and of the two beyond them."""
     slopes = [(y1 - y0) / (x1 - x0) for (x0, y0), (x1, y1) in itertools.pairwise(knots)]
     (x0, y0), (x1, y1) = knots[0], knots[-1]
-    ends = ((y1 - y0) / (x1 - x0),) * 2 if evenly else (slopes[0], slopes[-1])
-    rows = [(-math.inf, x0, y0, ends[0])]
-    rows += [(x, x, y, slope) for (x, y), slope in zip(knots, [*slopes, ends[1]], strict=True)]
-    size = 2
-    while size < len(rows):
-        size *= 2
-    rows += [(math.inf, 0.0, 0.0, 0.0)] * (size - len(rows))
-    return np.array(rows).T.copy()
+    below, above = ((y1 - y0) / (x1 - x0),) * 2 if evenly else (slopes[0], slopes[-1])
+    rows = [(x, y, slope) for (x, y), slope in zip(knots, [*slopes, above], strict=True)]
+    return np.array([(x0, y0, below), *rows])
+
+
+def _not_below(levels: list[float]) -> Float32:
+    """The least float32 that are not below levels: the same voxels reach either."""
+    exact = np.array(levels)
+    nearest = exact.astype(np.float32)
+    with np.errstate(over="ignore"):
+        following = np.nextafter(nearest, np.float32(np.inf))
+    return np.where(nearest < exact, following, nearest)

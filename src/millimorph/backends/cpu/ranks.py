@@ -5,7 +5,7 @@ the bins in which a wanted rank lies, and only these are sorted. Of a bin whose 
 one value (air, whole numbers) only the others are copied.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,6 +72,23 @@ def ranked(values: Float32, ranks: Sequence[int], threads: int = 1) -> list[floa
     ]
 
 
+def gathered(size: int, pick: Callable[[int, Float32], int], threads: int) -> Float32:
+    """What is picked from `size` voxels, chunk by chunk, in their order.
+
+    `pick(start, out)` writes what it takes of the chunk from `start` to `out`, which has room for
+    one more than the chunk, and returns how many these are.
+    """
+    starts = range(0, size, CHUNK)
+    pieces: list[Float32] = [np.empty(0, np.float32)] * len(starts)
+
+    def work(start: int) -> None:
+        out = np.empty(min(CHUNK, size - start) + 1, np.float32)
+        pieces[start // CHUNK] = out[: pick(start, out)].copy()
+
+    in_threads(threads, starts, work)
+    return np.concatenate(pieces)
+
+
 def extremes(values: Float32, threads: int = 1) -> tuple[float, float]:
     """Least and greatest of voxels (n,)."""
     starts = range(0, values.size, CHUNK)
@@ -129,17 +146,12 @@ def _picked(
 
     wanted = np.zeros(histograms.BINS, np.uint64)
     wanted[list(homes)] = 1
-    starts = range(0, values.size, CHUNK)
-    pieces: list[Float32] = [np.empty(0, np.float32)] * len(starts)
 
-    def pick(start: int) -> None:
+    def pick(start: int, out: Float32) -> int:
         part = values[start : start + CHUNK]
-        out = np.empty(part.size + 1, np.float32)
-        copied = histograms.pick_bins(part, bins.low, bins.scale, wanted, common, out)
-        pieces[start // CHUNK] = out[: int(copied)].copy()
+        return int(histograms.pick_bins(part, bins.low, bins.scale, wanted, common, out))
 
-    in_threads(threads, starts, pick)
-    return np.concatenate(pieces)
+    return gathered(values.size, pick, threads)
 
 
 def _ranked_in_bin(rank: int, count: int, common: np.float32, rest: Float32) -> float:
