@@ -19,6 +19,7 @@ OneOf SomeOf Gamma GaussianNoise
 Uniform LogUniform Normal TruncatedNormal Choice
 Random FullFactorial LatinHypercube Sobol Explicit
 RicianNoise SaltAndPepper ShotNoise Speckle
+Median Bilateral AdaptiveHistogramEqualization
 GaussianBlur Sharpen LowResolution Remap OneHot KeepLargest Erode Dilate LabelsToImage LabelClass BiasField
 BrightnessGradient LocalGamma MultiplicativeAndAdditiveField Cutout Swap
 CtDoseNoise CtRings CtMetalStreaks CtCupping CtKernelChange XrayCollimation XrayScatter

@@ -56,8 +56,10 @@ if TYPE_CHECKING:
         write_transform,
     )
     from millimorph.ops import (
+        AdaptiveHistogramEqualization,
         Affine,
         BiasField,
+        Bilateral,
         Brightness,
         BrightnessGradient,
         Clamp,
@@ -91,6 +93,7 @@ if TYPE_CHECKING:
         LinearMap,
         LocalGamma,
         LowResolution,
+        Median,
         Motion,
         MultiplicativeAndAdditiveField,
         OneHot,
@@ -165,7 +168,7 @@ _WHERE = {
     "write_transform",
     "ops": "Affine Crop Diffeomorphic Elastic Flip OneOf Pad QuarterTurn RadialDistortion "
     "Rotation SomeOf Transform Warp Gamma GaussianBlur GaussianNoise Remap OneHot KeepLargest "
-    "LowResolution Sharpen "
+    "LowResolution Sharpen AdaptiveHistogramEqualization Bilateral Median "
     "Brightness Clamp Contrast IntensityCurve Invert LinearMap Sigmoid Window "
     "RicianNoise SaltAndPepper ShotNoise Speckle "
     "Motion Ghosting Spike Gibbs "
@@ -188,11 +191,13 @@ _WHERE = {
 _MODULE_OF = {name: module for module, names in _WHERE.items() for name in names.split()}
 
 __all__ = [
+    "AdaptiveHistogramEqualization",
     "Affine",
     "AffineTransform",
     "AugmentedCase",
     "BSplineTransform",
     "BiasField",
+    "Bilateral",
     "Boxes",
     "Brightness",
     "BrightnessGradient",
@@ -247,6 +252,7 @@ __all__ = [
     "LocalGamma",
     "LogUniform",
     "LowResolution",
+    "Median",
     "MillimorphError",
     "MillimorphWarning",
     "Motion",

@@ -14,6 +14,7 @@ from millimorph.compiler.histograms import histogram_steps
 from millimorph.compiler.labels import MapSubject, changed, label_passes
 from millimorph.compiler.levels import level_steps
 from millimorph.compiler.modality import modality_steps
+from millimorph.compiler.neighbourhoods import neighbourhood_steps
 from millimorph.compiler.noise import noise_steps
 from millimorph.compiler.painting import paint_stage, painted_subject
 from millimorph.compiler.patches import patch_steps
@@ -27,6 +28,7 @@ from millimorph.ops.histograms import HistogramOp
 from millimorph.ops.labels import ShapeOp
 from millimorph.ops.levels import LevelOp
 from millimorph.ops.modality import ModalityOp
+from millimorph.ops.neighbourhoods import NeighbourhoodOp
 from millimorph.ops.noise import NoiseOp
 from millimorph.ops.painting import PaintOp
 from millimorph.ops.patches import PatchOp
@@ -46,7 +48,15 @@ from millimorph.recipe import Recipe
 BETWEEN = "float32"
 
 ImageIntensityOp = (
-    LevelOp | HistogramOp | NoiseOp | FieldOp | PatchOp | StencilOp | FourierOp | ModalityOp
+    LevelOp
+    | HistogramOp
+    | NoiseOp
+    | FieldOp
+    | PatchOp
+    | StencilOp
+    | NeighbourhoodOp
+    | FourierOp
+    | ModalityOp
 )
 
 
@@ -193,6 +203,8 @@ def _steps(op: ImageIntensityOp, subject: Subject) -> tuple[Pointwise | VolumeSt
         return fourier_steps(op, subject)
     if isinstance(op, StencilOp):
         return stencil_steps(op, subject)
+    if isinstance(op, NeighbourhoodOp):
+        return neighbourhood_steps(op, subject)
     if isinstance(op, ModalityOp):
         return modality_steps(op, subject)
     assert_never(op)

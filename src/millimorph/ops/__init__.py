@@ -36,6 +36,7 @@ from millimorph.ops.levels import (
     Sigmoid,
     Window,
 )
+from millimorph.ops.neighbourhoods import AdaptiveHistogramEqualization, Bilateral, Median
 from millimorph.ops.noise import (
     GaussianNoise,
     RicianNoise,
@@ -66,9 +67,11 @@ from millimorph.ops.ultrasound import UltrasoundAttenuation, UltrasoundShadow, U
 from millimorph.ops.xray import XrayCollimation, XrayScatter
 
 __all__ = [
+    "AdaptiveHistogramEqualization",
     "Affine",
     "AnyOp",
     "BiasField",
+    "Bilateral",
     "Brightness",
     "BrightnessGradient",
     "Clamp",
@@ -105,6 +108,7 @@ __all__ = [
     "LinearMap",
     "LocalGamma",
     "LowResolution",
+    "Median",
     "Motion",
     "MultiplicativeAndAdditiveField",
     "OneHot",

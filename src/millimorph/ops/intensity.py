@@ -10,6 +10,7 @@ from millimorph.ops.histograms import HistogramOp
 from millimorph.ops.labels import ShapeOp
 from millimorph.ops.levels import LevelOp
 from millimorph.ops.modality import ModalityOp
+from millimorph.ops.neighbourhoods import NeighbourhoodOp
 from millimorph.ops.noise import NoiseOp
 from millimorph.ops.painting import PaintOp
 from millimorph.ops.patches import PatchOp
@@ -22,6 +23,7 @@ IntensityOp = (
     | FieldOp
     | PatchOp
     | StencilOp
+    | NeighbourhoodOp
     | FourierOp
     | ModalityOp
     | ShapeOp

@@ -13,6 +13,7 @@ from millimorph.backends.cpu import (
     labels,
     levels,
     modality,
+    neighbourhoods,
     painting,
     patches,
     pieces,
@@ -29,6 +30,7 @@ from millimorph.program.fourier import FourierStep
 from millimorph.program.histograms import HistogramStep
 from millimorph.program.levels import LevelPass
 from millimorph.program.modality import ModalityPass
+from millimorph.program.neighbourhoods import Neighbourhood
 from millimorph.program.patches import PatchMove
 from millimorph.program.stencils import Stencil
 
@@ -83,6 +85,8 @@ def _writer(steps: Sequence[Applied], scene: Scene, out: npt.NDArray[np.generic]
 def _run(step: VolumeStep, volume: Float32, scene: Scene, write: Write) -> None:
     if isinstance(step, Stencil):
         stencils.run(step, volume, scene, write)
+    elif isinstance(step, Neighbourhood):
+        neighbourhoods.run(step, volume, scene, write)
     elif isinstance(step, FourierStep):
         fourier.run(step, volume, scene, write)
     elif isinstance(step, HistogramStep):

@@ -10,6 +10,7 @@ from millimorph.backends.reference import (
     labels,
     levels,
     modality,
+    neighbourhoods,
     painting,
     patches,
     stencils,
@@ -23,6 +24,7 @@ from millimorph.program.fourier import FourierStep
 from millimorph.program.histograms import HistogramStep
 from millimorph.program.levels import LevelPass
 from millimorph.program.modality import ModalityPass
+from millimorph.program.neighbourhoods import Neighbourhood
 from millimorph.program.patches import PatchMove
 from millimorph.program.stencils import Stencil
 
@@ -62,6 +64,8 @@ def _finished(stage: VolumePass, volume: Floats, scene: Scene) -> AnyArray:
 def _run(step: VolumeStep, volume: Floats, scene: Scene) -> Floats:
     if isinstance(step, Stencil):
         return stencils.run(step, volume, scene)
+    if isinstance(step, Neighbourhood):
+        return neighbourhoods.run(step, volume, scene)
     if isinstance(step, FourierStep):
         return fourier.run(step, volume, scene)
     if isinstance(step, HistogramStep):
