@@ -9,25 +9,39 @@ from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks import comparisons, machine, processes, scaling
+from benchmarks import comparisons, intensity, machine, processes, scaling
 from benchmarks.comparisons import Settings
 from benchmarks.peers import HOW_TO_INSTALL
 from benchmarks.plan import FULL, QUICK, SMOKE, Plan
 from benchmarks.table import Comparison, Row, comparison_lines, row_lines
 
-COMPARISONS: dict[str, Callable[[Settings], list[Comparison]]] = {
+RESAMPLING: dict[str, Callable[[Settings], list[Comparison]]] = {
     "affine, linear": comparisons.affine_linear,
     "affine + B-spline": comparisons.elastic_linear,
     "affine + B-spline, small": comparisons.elastic_linear_small,
     "nearest": comparisons.affine_nearest,
     "cubic": comparisons.affine_cubic,
 }
-ROWS: dict[str, Callable[[Plan], list[Row]]] = {
+RESAMPLING_ROWS: dict[str, Callable[[Plan], list[Row]]] = {
     "image and label together": scaling.label_rows,
     "two threads": scaling.thread_rows,
     "memory": processes.memory_rows,
     "start-up": processes.start_up_rows,
     "first augment": processes.first_augment_rows,
+}
+INTENSITY: dict[str, Callable[[Settings], list[Comparison]]] = {
+    "whole pipelines": intensity.whole_pipelines,
+    "nnU-Net": intensity.nnunet,
+    "blur": intensity.blur,
+    "median": intensity.median,
+    "motion": intensity.motion,
+    "adaptive equalisation": intensity.adaptive_equalization,
+    "bilateral": intensity.bilateral,
+}
+INTENSITY_ROWS: dict[str, Callable[[Plan], list[Row]]] = {"fused": intensity.fused_rows}
+PARTS = {
+    "resampling": (RESAMPLING, RESAMPLING_ROWS),
+    "intensity": (INTENSITY, INTENSITY_ROWS),
 }
 
 
@@ -44,12 +58,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("; ".join(f"{name} {value}" for name, value in described.items()), end="\n\n")
 
     compared = []
-    for name, compare in COMPARISONS.items():
+    comparing, measuring = PARTS[options.part]
+    for name, compare in comparing.items():
         _say(name)
         compared += compare(Settings(plan, options.peers_python))
     print("\n".join(comparison_lines(compared)), end="\n\n")
     measured = []
-    for name, measure in ROWS.items():
+    for name, measure in measuring.items():
         _say(name)
         measured += measure(plan)
     print("\n".join(row_lines(measured)), end="\n\n")
@@ -73,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.set_defaults(plan=FULL)
+    parser.add_argument("part", nargs="?", choices=tuple(PARTS), default="resampling")
     for option, plan in (("--quick", QUICK), ("--smoke", SMOKE)):
         parser.add_argument(option, dest="plan", action="store_const", const=plan, help=plan.label)
     parser.add_argument(

@@ -15,7 +15,7 @@ from benchmarks.inputs import (
     label_array,
     source_array,
 )
-from millimorph.ops import SpatialOp
+from millimorph.ops import IntensityOp, SpatialOp
 from millimorph.transforms import Transform
 
 Interpolation = Literal["nearest", "linear", "cubic"]
@@ -79,10 +79,16 @@ def with_labels(case: mm.Case) -> mm.Case:
     return replace(case, labels={LABELS: labels})
 
 
-def prepare(case: mm.Case, spatial: tuple[SpatialOp, ...], interpolation: Interpolation) -> Work:
-    """Draw one recipe of the spatial ops and compile it for the case."""
+def prepare(
+    case: mm.Case,
+    spatial: tuple[SpatialOp, ...],
+    interpolation: Interpolation = "linear",
+    intensity: tuple[IntensityOp, ...] = (),
+) -> Work:
+    """Draw one recipe of the ops and compile it for the case."""
     pipeline = mm.Pipeline(
         spatial=spatial,
+        intensity=intensity,
         images=mm.ImageSampling(interpolation=interpolation, fill=0.0, antialias=False),
     )
     recipe = next(iter(mm.draw(pipeline, mm.Random(count=1), seed=7, case=case.id)))

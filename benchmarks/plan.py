@@ -11,6 +11,7 @@ class Plan:
     size: int
     small_size: int
     cubic_size: int
+    slow_filter_size: int
     rounds: int
     slow_rounds: int
     at_least_s: float
@@ -24,6 +25,7 @@ FULL = Plan(
     size=256,
     small_size=128,
     cubic_size=192,
+    slow_filter_size=48,
     rounds=4,
     slow_rounds=2,
     at_least_s=0.2,
@@ -36,6 +38,7 @@ QUICK = Plan(
     size=128,
     small_size=96,
     cubic_size=96,
+    slow_filter_size=32,
     rounds=3,
     slow_rounds=1,
     at_least_s=0.1,
@@ -48,6 +51,7 @@ SMOKE = Plan(
     size=32,
     small_size=32,
     cubic_size=32,
+    slow_filter_size=16,
     rounds=1,
     slow_rounds=1,
     at_least_s=0.0001,

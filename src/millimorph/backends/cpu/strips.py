@@ -15,8 +15,8 @@ from millimorph.backends.cpu.lattice import typed_fill
 from millimorph.backends.cpu.pointwise import WIDE_BYTES, apply_all, store
 from millimorph.backends.scene import Where
 
-BLOCK_VOXELS = 16384
-PORTION_VOXELS = 65536
+BLOCK_VOXELS = 131072
+PORTION_VOXELS = 131072
 
 
 @dataclass(frozen=True)
