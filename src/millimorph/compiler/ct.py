@@ -5,7 +5,7 @@ from typing import assert_never
 
 import numpy as np
 
-from millimorph.compiler.places import index_of, size, spacing_mm
+from millimorph.compiler.places import fast_length, index_of, size, spacing_mm
 from millimorph.compiler.subject import Subject
 from millimorph.compiler.world import number
 from millimorph.errors import CompileError
@@ -72,13 +72,22 @@ def _planes(subject: Subject) -> Planes:
     return Planes(axis, spacing_mm(subject))
 
 
+def _fast_field(planes: Planes, subject: Subject) -> tuple[int, int]:
+    """Rows and columns of at least a plane, with fast Fourier transforms."""
+    voxels = size(subject)
+    column, row = planes.axes
+    return fast_length(voxels[row]), fast_length(voxels[column])
+
+
 def _dose_noise(op: CtDoseNoise, subject: Subject) -> tuple[QuantumNoise, ...]:
     added = math.sqrt(1.0 / number(op.dose_fraction) - 1.0)
     deviation = number(op.full_dose_noise_hu) * added
     if deviation == 0.0:
         return ()
     peak = number(op.peak_frequency_per_mm)
-    return (QuantumNoise(_planes(subject), deviation, peak, subject.stream(op.id)),)
+    planes = _planes(subject)
+    field = _fast_field(planes, subject)
+    return (QuantumNoise(planes, field, deviation, peak, subject.stream(op.id)),)
 
 
 def _rings(op: CtRings, subject: Subject) -> tuple[RingPattern, ...]:
@@ -126,4 +135,4 @@ def _kernel_change(op: CtKernelChange, subject: Subject) -> tuple[KernelRatio, .
         mtf50 = number(op.mtf50_per_mm)
     else:
         mtf50 = min(USUAL_MTF50_PER_MM, MTF50_CYCLES_PER_VOXEL / max(planes.in_plane_mm))
-    return (KernelRatio(planes, sharpness, mtf50),)
+    return (KernelRatio(planes, _fast_field(planes, subject), sharpness, mtf50),)

@@ -1,4 +1,4 @@
-"""Places on an image's grid, in mm along its axes from the first voxel's centre."""
+"""Places and sizes on an image's grid, in mm along its axes from the first voxel's centre."""
 
 from millimorph.compiler.subject import Subject
 from millimorph.compiler.world import per_axis
@@ -36,3 +36,19 @@ def share_of_picture(x_fraction: float, y_fraction: float, subject: Subject) -> 
     """The place in the x-y plane at fractions of the picture's width and height, its edges 0, 1."""
     (nx, ny, _), (sx, sy, _) = size(subject), spacing_mm(subject)
     return (x_fraction * nx - 0.5) * sx, (y_fraction * ny - 0.5) * sy
+
+
+def fast_length(count: int) -> int:
+    """The least length of at least `count` whose Fourier transform is fast: 2^a 3^b 5^c."""
+    best = 1 << max(count - 1, 0).bit_length()
+    fives = 1
+    while fives < best:
+        threes = fives
+        while threes < best:
+            length = threes
+            while length < count:
+                length *= 2
+            best = min(best, length)
+            threes *= 3
+        fives *= 5
+    return best

@@ -3,7 +3,7 @@
 import math
 from typing import assert_never
 
-from millimorph.compiler.places import place_of, share_of_picture, size, spacing_mm
+from millimorph.compiler.places import fast_length, place_of, share_of_picture, size, spacing_mm
 from millimorph.compiler.subject import Subject
 from millimorph.compiler.world import number
 from millimorph.errors import CompileError
@@ -55,7 +55,9 @@ def _speckle(op: UltrasoundSpeckle, subject: Subject, echoes: Echoes) -> tuple[S
         number(op.elevation_mm) / FWHM / sz if size(subject)[2] > 1 else 0.0,
     )
     looks = int(number(op.looks))
-    return (SpeckleField(voxels, looks, strength, echoes, subject.stream(op.id)),)
+    nx, ny, nz = size(subject)
+    field = fast_length(nx), fast_length(ny), fast_length(nz)
+    return (SpeckleField(field, voxels, looks, strength, echoes, subject.stream(op.id)),)
 
 
 def _beams(op: UltrasoundAttenuation | UltrasoundShadow, subject: Subject) -> Beams:

@@ -102,10 +102,11 @@ def colour_turn(red, green, blue, matrix, offset, out):
 
 
 @kernel
-def ellipse(plane, spacing, centre, turned, edge, level):
-    """Paint an ellipse on a plane (y, x): `level` inside, fading smoothly over `edge` half axes.
+def spot(plane, spacing, centre, turned, lobes, edge, level):
+    """Paint a lobed ellipse on a plane (y, x): `level` inside, fading over `edge` half axes.
 
-    `turned` (2, 2): what x and y in mm add to the two coordinates in half axes.
+    `turned` (2, 2): what x and y in mm add to the two coordinates u, v in half axes. The distance
+    in half axes is stretched by 1 + lobes[0] cos 3a + lobes[1] sin 3a, a the angle of (u, v).
     """
     outer = ONE + edge
     for r in range(plane.shape[0]):
@@ -114,7 +115,12 @@ def ellipse(plane, spacing, centre, turned, edge, level):
             x = np.float32(c) * spacing[0] - centre[0]
             u = turned[0, 0] * x + turned[0, 1] * y
             v = turned[1, 0] * x + turned[1, 1] * y
-            distance = np.sqrt(u * u + v * v)
+            square = u * u + v * v
+            distance = np.sqrt(square)
+            if square > ZERO:
+                lobed = lobes[0] * u * (u * u - np.float32(3.0) * v * v)
+                lobed += lobes[1] * v * (np.float32(3.0) * u * u - v * v)
+                distance += lobed / square
             if distance < outer:
                 t = ONE if distance <= ONE else (outer - distance) / edge
                 weight = t * t * (np.float32(3.0) - np.float32(2.0) * t)

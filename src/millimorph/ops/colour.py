@@ -30,7 +30,7 @@ class ColourJitter(ImageOp):
 
     op: Literal["colour_jitter"] = "colour_jitter"
     brightness: Annotated[Parameter, Range(low=0.0)] = Uniform(0.85, 1.15)
-    contrast: Annotated[Parameter, Range(low=0.0)] = Uniform(0.9, 1.15)
+    contrast: Annotated[Parameter, Range(low=0.0)] = Uniform(0.95, 1.15)
     saturation: Annotated[Parameter, Range(low=0.0)] = Uniform(0.75, 1.25)
     hue_deg: Annotated[Parameter, Range(-360.0, 360.0, unit="degrees")] = Uniform(-10.0, 10.0)
 
@@ -57,22 +57,23 @@ class Vignette(ImageOp):
 
 
 class SpecularHighlights(ImageOp):
-    """Mirror reflections of the lamp on wet tissue: small ellipses, saturated, with soft edges.
+    """Mirror reflections of the lamp on wet tissue: small saturated spots with soft edges.
 
     `count`: how many in each picture. `size_fraction`: the longest half axis, relative to the
-    shorter side of the picture; each highlight has 0.3 to 1 times that, and half axes of a ratio
-    from 1 to 3 in any direction. `edge_fraction`: width of the soft edge, relative to the half
-    axes. `level`: the grey level of all channels within, in the image's own units; left out, the
-    largest of the original. Each lies at the brightest of 16 drawn places.
+    shorter side of the picture; each spot has 0.15 + 0.85 u^3 times that, u drawn evenly, half axes
+    of a ratio from 1 to 4 in any direction, and three lobes of up to 28 %. `edge_fraction`: width
+    of the soft edge, relative to the half axes. `level`: the grey level of all channels within, in
+    the image's own units; left out, the largest of the original. Each lies at the brightest of 16
+    drawn places.
 
     Approximate: surfaces are not modelled; brightness stands for facing the lamp.
     Source: Arnold 2010, EURASIP Journal on Image and Video Processing 2010:814319 (their look).
     """
 
     op: Literal["specular_highlights"] = "specular_highlights"
-    count: Annotated[WholeParameter, Whole(low=1, high=MOST_HIGHLIGHTS)] = Choice((6, 12, 20))
+    count: Annotated[WholeParameter, Whole(low=1, high=MOST_HIGHLIGHTS)] = Choice((10, 25, 50))
     size_fraction: Annotated[Parameter, Range(low=0.0, high=1.0, above_low=True)] = Uniform(
-        0.01, 0.03
+        0.01, 0.025
     )
     edge_fraction: Annotated[Parameter, Range(low=0.0)] = 0.5
     level: Annotated[Parameter | None, Range(optional=True)] = None

@@ -100,10 +100,10 @@ class CtMetalStreaks(ImageOp):
     `streak_hu`: root mean square of the streaks within 50 mm of the pins.
 
     Approximate: a ray of path p, q of it through metal (0.4 per mm), is off by second-order beam
-    hardening, -0.015 (p^2 - (p - q)^2), plus the noise of 1e6 photons a mm, of SD exp(p / 2) /
-    1000 for a ray of 1 mm, p held at 520 mm of water; rays off the metal are right. The error's filtered backprojection (240
-    directions, as wide as voxels of at least 1.2 mm) is scaled to `streak_hu`. Results are held at -1024
-    HU from below.
+    hardening, -0.015 (p^2 - (p - q)^2), plus the noise of 4e6 photons a mm, of SD exp(p / 2) / 2000
+    for a ray of 1 mm, p held at 520 mm of water; rays off the metal are right. The error's filtered
+    backprojection (240 directions, as wide as voxels of at least 1.2 mm) is scaled to `streak_hu`.
+    Results are held at -1024 HU from below.
     Sources: De Man 1999, IEEE Transactions on Nuclear Science 46:691; Joseph and Spital 1978,
     Journal of Computer Assisted Tomography 2:100.
     """
@@ -140,8 +140,9 @@ class CtKernelChange(ImageOp):
     frequency of the image; left out, a quarter cycle per voxel of the plane, at most 0.4 per mm.
 
     Each plane is filtered by the ratio of two Gaussian transfer functions, g = exp(-ln 2 (f /
-    mtf50)^2 (1 / sharpness^2 - 1)), mirrored at its edges. Where g exceeds 1 it is held near 3 by
-    g sqrt(10) / sqrt(9 + g^2), so noise is not blown up without limit. HU of even regions stay.
+    mtf50)^2 (1 / sharpness^2 - 1)), repeated or mirrored at its edges. Where g exceeds 1 it is held
+    near 3 by g sqrt(10) / sqrt(9 + g^2), so noise is not blown up without limit. HU of even regions
+    stay.
     Approximate: real sharp kernels also overshoot at middle frequencies.
     Source: Schaller 2003, IEEE Transactions on Medical Imaging 22:846 (kernels changed afterwards).
     """

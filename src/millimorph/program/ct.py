@@ -29,9 +29,13 @@ class Planes:
 
 @dataclass(frozen=True)
 class QuantumNoise:
-    """Noise of `deviation_hu` behind 300 mm of water; its spectrum peaks at `peak_per_mm`."""
+    """Noise of `deviation_hu` behind 300 mm of water; its spectrum peaks at `peak_per_mm`.
+
+    It is made on periodic planes of `field` (rows, columns) voxels, at least the image's.
+    """
 
     planes: Planes
+    field: tuple[int, int]
     deviation_hu: float
     peak_per_mm: float
     stream: StreamKey
@@ -94,9 +98,13 @@ class HardeningCup:
 
 @dataclass(frozen=True)
 class KernelRatio:
-    """Filter planes from one Gaussian transfer of half height at `mtf50_per_mm` to another."""
+    """Filter planes from one Gaussian transfer of half height at `mtf50_per_mm` to another.
+
+    They are first brought to `field` (rows, columns) voxels by repeating the last row and column.
+    """
 
     planes: Planes
+    field: tuple[int, int]
     sharpness: float
     mtf50_per_mm: float
 

@@ -25,8 +25,12 @@ class Echoes:
 
 @dataclass(frozen=True)
 class SpeckleField:
-    """Multiply by speckle of `sd_voxels` (x, y, z), its logarithm scaled by `strength`."""
+    """Multiply by speckle of `sd_voxels` (x, y, z), its logarithm scaled by `strength`.
 
+    It is made on a periodic volume of `field` (x, y, z) voxels, at least the image's.
+    """
+
+    field: tuple[int, int, int]
     sd_voxels: Place
     looks: int
     strength: float

@@ -16,8 +16,9 @@ from millimorph.program.colour import ColourField, ColourPass, ColourTurn, Highl
 Float32 = npt.NDArray[np.float32]
 
 CANDIDATES = 16
-DRAWS = 2 * CANDIDATES + 3
-LEAST_SIZE, MOST_RATIO = 0.3, 3.0
+DRAWS = 2 * CANDIDATES + 5
+LEAST_SIZE, MOST_RATIO, MOST_LOBE = 0.15, 4.0, 0.2
+FARTHEST = 1.0 / (1.0 - 1.4143 * MOST_LOBE)
 
 
 def apply(step: ColourField, values: Float32, where: Where) -> None:
@@ -83,12 +84,12 @@ def _paint(
 
     _, rows, columns = picture.shape
     row, column = brightest(before, own[: 2 * CANDIDATES])
-    size, ratio, turn = own[2 * CANDIDATES :]
-    longer = step.half_axis_mm * (LEAST_SIZE + (1.0 - LEAST_SIZE) * size)
+    size, ratio, turn, *lobes = own[2 * CANDIDATES :]
+    longer = step.half_axis_mm * (LEAST_SIZE + (1.0 - LEAST_SIZE) * size * size * size)
     shorter = longer / (1.0 + (MOST_RATIO - 1.0) * ratio)
     cosine, sine = cos(math.pi * turn), sin(math.pi * turn)
     sx, sy = step.spacing_mm
-    reach = longer * (1.0 + step.edge_fraction)
+    reach = FARTHEST * longer * (1.0 + step.edge_fraction)
     top, left = max(0, row - math.ceil(reach / sy)), max(0, column - math.ceil(reach / sx))
     bottom = min(rows, row + math.ceil(reach / sy) + 1)
     right = min(columns, column + math.ceil(reach / sx) + 1)
@@ -97,12 +98,14 @@ def _paint(
     )
     centre = np.float32((column - left) * sx), np.float32((row - top) * sy)
     edge = np.float32(step.edge_fraction)
+    wave = tuple(np.float32(MOST_LOBE * (2.0 * lobe - 1.0)) for lobe in lobes)
     for plane in picture:
-        pictures.ellipse(
+        pictures.spot(
             plane[top:bottom, left:right],
             (np.float32(sx), np.float32(sy)),
             centre,
             turned,
+            wave,
             edge,
             level,
         )

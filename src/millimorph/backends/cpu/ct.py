@@ -136,20 +136,21 @@ def _add_noise(
     deviations = rays.field(
         found, lambda plane: relative_deviation(plane, found.fan), scene.threads
     )
-    shape = planes.shape[1:]
-    spectrum = noise_spectrum(step.peak_per_mm, shape, step.planes)
+    spectrum = noise_spectrum(step.peak_per_mm, step.field, step.planes)
+    area = step.field[0] * step.field[1]
     key, high = np.array(step.stream, np.uint32)
 
     def work(plane: int, values: Float32) -> Float32:
         from millimorph.kernels import ct, pointwise
 
-        noise = np.zeros(values.size, np.float32)
-        first = (number * len(planes) + plane) * values.size
+        noise = np.zeros(area, np.float32)
+        first = (number * len(planes) + plane) * area
         pointwise.gaussian_noise(noise, np.uint64(first), np.float32(step.deviation_hu), key, high)
-        coloured = fft.irfft2(fft.rfft2(noise.reshape(shape)) * spectrum, s=shape)
+        coloured = fft.irfft2(fft.rfft2(noise.reshape(step.field)) * spectrum, s=step.field)
+        own = coloured[: values.shape[0], : values.shape[1]]
         local = np.empty_like(values)
         ct.spread(deviations, plane, block, local)
-        return np.where(values >= LEAST_HU, values + local * coloured, values)
+        return np.where(values >= LEAST_HU, values + local * own, values)
 
     write_planes(number, planes, step.planes.axis, work, scene.threads, write)
 
@@ -215,22 +216,25 @@ def _change_kernel(
 ) -> None:
     from scipy import fft
 
-    gains = kernel_gains(step, planes.shape[1:])
+    gains = kernel_gains(step)
+    rows, columns = planes.shape[1:]
+    beyond = ((0, step.field[0] - rows), (0, step.field[1] - columns))
 
     def work(plane: int, values: Float32) -> Float32:  # noqa: ARG001 - all planes alike
-        held = np.maximum(values, np.float32(AIR_HU))
+        held = np.pad(np.maximum(values, np.float32(AIR_HU)), beyond, mode="edge")
         changed = fft.idctn(fft.dctn(held, norm="ortho") * gains, norm="ortho")
-        return np.where(values >= LEAST_HU, changed, values)
+        return np.where(values >= LEAST_HU, changed[:rows, :columns], values)
 
     write_planes(number, planes, step.planes.axis, work, scene.threads, write)
 
 
 @lru_cache(maxsize=8)
-def kernel_gains(step: KernelRatio, shape: tuple[int, int]) -> Float32:
+def kernel_gains(step: KernelRatio) -> Float32:
     """What each cosine of a plane (rows, columns) is multiplied by."""
     column_mm, row_mm = step.planes.in_plane_mm
-    down = np.arange(shape[0]) / (2.0 * shape[0] * row_mm)
-    across = np.arange(shape[1]) / (2.0 * shape[1] * column_mm)
+    rows, columns = step.field
+    down = np.arange(rows) / (2.0 * rows * row_mm)
+    across = np.arange(columns) / (2.0 * columns * column_mm)
     square = down[:, None] * down[:, None] + across[None, :] * across[None, :]
     square /= step.mtf50_per_mm * step.mtf50_per_mm
     bend = log(2.0) * (1.0 / (step.sharpness * step.sharpness) - 1.0)

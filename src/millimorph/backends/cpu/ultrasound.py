@@ -126,19 +126,21 @@ def summed_intensity(
 
     from millimorph.kernels import pointwise, ultrasound
 
-    voxels = math.prod(shape)
+    whole = step.field[::-1]
+    voxels = math.prod(whole)
     key, high = np.array(step.stream, np.uint32)
-    transfer = cell_transfer(step.sd_voxels, shape)
+    transfer = cell_transfer(step.sd_voxels, whole)
     total = np.zeros(voxels, np.float32)
     for look in range(step.looks):
         pairs = np.zeros(2 * voxels, np.float32)
         first = np.uint64(2 * voxels * (number * step.looks + look))
         pointwise.gaussian_noise(pairs, first, np.float32(1.0), key, high)
-        field = fft.fftn(pairs.view(np.complex64).reshape(shape), workers=threads)
+        field = fft.fftn(pairs.view(np.complex64).reshape(whole), workers=threads)
         field *= transfer
         field = fft.ifftn(field, workers=threads, overwrite_x=True)
         ultrasound.add_intensity(field.reshape(-1).view(np.float32).reshape(-1, 2), total)
-    return total
+    z, y, x = shape
+    return np.ascontiguousarray(total.reshape(whole)[:z, :y, :x]).reshape(-1)
 
 
 @lru_cache(maxsize=4)

@@ -11,7 +11,7 @@ from millimorph.kernels.philox import uniforms
 from millimorph.program.colour import ColourField, ColourPass, ColourTurn, Highlights
 
 CANDIDATES = 16
-DRAWS = 2 * CANDIDATES + 3
+DRAWS = 2 * CANDIDATES + 5
 
 
 def apply(step: ColourField, values: Floats, where: Where) -> Floats:  # noqa: ARG001
@@ -48,23 +48,26 @@ def _shining(step: Highlights, picture: Floats, z: int, level: float) -> Floats:
         rows = (down * total.shape[0]).astype(int)
         columns = (across * total.shape[1]).astype(int)
         best = int(np.argmax(total[rows, columns]))
-        weight = _ellipse(step, total.shape, (rows[best], columns[best]), own[2 * CANDIDATES :])
+        weight = _spot(step, total.shape, (rows[best], columns[best]), own[2 * CANDIDATES :])
         out = out + weight * (level - out)
     return out
 
 
-def _ellipse(
+def _spot(
     step: Highlights, shape: tuple[int, ...], place: tuple[int, int], draws: Floats
 ) -> Floats:
-    """1 inside an ellipse about a place (row, column), 0 outside, smooth between."""
-    longer = step.half_axis_mm * (0.3 + 0.7 * draws[0])
-    shorter = longer / (1.0 + 2.0 * draws[1])
+    """1 inside a lobed ellipse about a place (row, column), 0 outside, smooth between."""
+    longer = step.half_axis_mm * (0.15 + 0.85 * draws[0] ** 3)
+    shorter = longer / (1.0 + 3.0 * draws[1])
     turn = np.pi * draws[2]
     rows, columns = np.indices(shape)
     x = (columns - place[1]) * step.spacing_mm[0]
     y = (rows - place[0]) * step.spacing_mm[1]
     along, across = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
-    distance = np.hypot(along / longer, across / shorter)
+    u, v = along / longer, across / shorter
+    angle = 3.0 * np.arctan2(v, u)
+    lobes = 0.2 * (2.0 * draws[3:] - 1.0)
+    distance = np.hypot(u, v) * (1.0 + lobes[0] * np.cos(angle) + lobes[1] * np.sin(angle))
     t: Floats = (distance <= 1.0).astype(np.float64)
     if step.edge_fraction > 0.0:
         t = np.clip((1.0 + step.edge_fraction - distance) / step.edge_fraction, 0.0, 1.0)

@@ -98,15 +98,16 @@ def _noise(step: QuantumNoise, planes: Floats, number: int) -> Floats:
         mean = rays.smeared_back(lines, view) / view.directions
         deviations.append(np.sqrt(mean / math.exp(REFERENCE_PATH)))
     local = rays.spread(np.stack(deviations), view, planes.shape)
-    white = normal_numbers(step.stream, number * planes.size, planes.size).reshape(planes.shape)
+    count = len(planes) * step.field[0] * step.field[1]
+    white = normal_numbers(step.stream, number * count, count).reshape(-1, *step.field)
     column_mm, row_mm = step.planes.in_plane_mm
-    down = fft.fftfreq(planes.shape[1], row_mm)[:, None]
-    across = fft.fftfreq(planes.shape[2], column_mm)[None, :]
+    down = fft.fftfreq(step.field[0], row_mm)[:, None]
+    across = fft.fftfreq(step.field[1], column_mm)[None, :]
     frequency = np.hypot(down, across)
     power = frequency * np.exp(-0.5 * (frequency / step.peak_per_mm) ** 2)
     power = power / power.mean() if power.any() else np.ones_like(power)
     coloured: Floats = fft.ifft2(fft.fft2(white) * np.sqrt(power)).real
-    return step.deviation_hu * local * coloured
+    return step.deviation_hu * local * coloured[:, : planes.shape[1], : planes.shape[2]]
 
 
 def _cup(step: HardeningCup, planes: Floats) -> Floats:
@@ -123,15 +124,17 @@ def _cup(step: HardeningCup, planes: Floats) -> Floats:
 
 def _kernel(step: KernelRatio, planes: Floats) -> Floats:
     column_mm, row_mm = step.planes.in_plane_mm
-    rows, columns = planes.shape[1:]
+    rows, columns = step.field
     down = np.arange(rows)[:, None] / (2.0 * rows * row_mm)
     across = np.arange(columns)[None, :] / (2.0 * columns * column_mm)
     relative = np.hypot(down, across) / step.mtf50_per_mm
     power = math.log(2.0) * (1.0 - 1.0 / step.sharpness**2) * relative**2
     gain = np.exp(np.minimum(power, 300.0))
     limited = gain * np.sqrt(10.0 / (9.0 + gain**2))
-    held = np.maximum(planes, -1024.0)
+    _, height, width = planes.shape
+    beyond = ((0, 0), (0, rows - height), (0, columns - width))
+    held = np.pad(np.maximum(planes, -1024.0), beyond, mode="edge")
     axes = (1, 2)
     gains = gain if step.sharpness < 1.0 else limited
     changed: Floats = fft.idctn(fft.dctn(held, axes=axes) * gains, axes=axes)
-    return changed
+    return changed[:, :height, :width]

@@ -14,7 +14,7 @@ from millimorph.program.ct import PinStreaks
 METAL_PER_MM = 0.4
 CANDIDATES = 64
 HARDENING = 0.015
-PHOTONS_PER_MM = 1e6
+PHOTONS_PER_MM = 4e6
 LONGEST_PATH = rays.WATER_PER_MM * 520.0
 
 

@@ -88,8 +88,10 @@ def run(step: UltrasoundPass, volume: Floats, scene: Scene) -> Floats:
     channels = []
     for number, channel in enumerate(volume):
         intensity = np.mean(
-            [_look(step, channel.shape, number * step.looks + k) for k in range(step.looks)], axis=0
+            [_look(step, number * step.looks + k) for k in range(step.looks)], axis=0
         )
+        z, y, x = channel.shape
+        intensity = intensity[:z, :y, :x]
         mean = special.digamma(step.looks) - np.log(step.looks)
         nepers = 0.5 * (np.log(np.maximum(intensity, 1e-12)) - mean)
         decibels = step.strength * 20.0 / np.log(10.0) * nepers
@@ -97,8 +99,9 @@ def run(step: UltrasoundPass, volume: Floats, scene: Scene) -> Floats:
     return np.stack(channels)
 
 
-def _look(step: UltrasoundPass, shape: tuple[int, ...], number: int) -> Floats:
+def _look(step: UltrasoundPass, number: int) -> Floats:
     """One picture's speckle intensity, of mean 1."""
+    shape = step.field[::-1]
     size = int(np.prod(shape))
     pairs = normal_numbers(step.stream, 2 * size * number, 2 * size).reshape(*shape, 2)
     transfer = np.ones(shape)
