@@ -1,18 +1,16 @@
 """Changes of runs of float32 voxels that depend on the voxel's place, in place, row by row.
 
 A run starts at linear index `first` of a volume whose rows have `shape` = (nx, ny) voxels and
-slices. Gaussians are products of a table along x, y and z. A smooth field is a cubic B-spline:
-along x, cell by cell, a polynomial whose coefficients are polynomials along y.
+slices. Gaussians are products of a table along x, y and z.
 """
 
 import numpy as np
 
 from millimorph.kernels._jit import kernel
 from millimorph.kernels.coordinates import LANES, whole_lanes
-from millimorph.kernels.pointwise import exp32, log32
+from millimorph.kernels.pointwise import ONE, exp32, power32
 
 ORDER = 4
-TINY = np.float32(1e-30)
 
 
 @kernel
@@ -80,67 +78,68 @@ def gaussian_run(out, first, shape, tables):
 def local_gamma(values, first, shape, tables, normal, grey):
     """Blend in a power of (x - low) / (high - low), held at 0 from below, by a Gaussian's share.
 
-    `normal` = (least, scale) brings the Gaussian to 0 to 1; `grey` = (low, high, exponent). Three
-    loops: one alone would need more registers than there are.
+    `normal` = (least, scale) brings the Gaussian to 0 to 1; `grey` = (low, high, exponent).
     """
     least, scale = normal
     low, high, exponent = grey
     share = np.empty(len(values), np.float32)
-    raised = np.empty(len(values), np.float32)
     gaussian_run(share, first, shape, tables)
-    unit = np.float32(1.0) / np.float32(high - low)
-    for i in range(len(values)):
-        raised[i] = exponent * log32(max((values[i] - low) * unit, TINY))
-    for i in range(len(values)):
-        raised[i] = exp32(raised[i])
+    span = np.float32(high - low)
+    unit = ONE / span
     for i in range(len(values)):
         t = (values[i] - low) * unit
-        power = raised[i] if t > TINY else np.float32(0.0)
-        values[i] += np.float32(high - low) * (power - t) * ((share[i] - least) * scale)
+        change = span * (power32(t, exponent) - t)
+        values[i] += change * ((share[i] - least) * scale)
 
 
 @kernel
 def multiply_by_exponential(values, first, shape, spline, black):
     """Multiply the distance from `black` by exp of a cubic B-spline.
 
-    `spline` = (planes, along_x, along_y): `planes` (nz, 4 * cells_x, 4 * cells_y) hold, slice by
-    slice, each coefficient of the polynomials along x as polynomials along y, cell by cell;
-    `along_x` and `along_y` = (steps, ends): the place in its cell of each x or y (with LANES more),
-    and where the cells end.
+    `spline` = (planes, along_x, cells, weights): `planes` (nz, control rows, 4 * cells along x)
+    hold, slice by slice, the polynomials along x of each control row; `along_x` = (steps, ends) as
+    in `write_cells`; `cells` (ny) is the first of the four control rows that make a row, `weights`
+    (ny, 4) are theirs.
     """
-    planes, along_x, along_y = spline
+    planes, along_x, cells, weights = spline
+    nx = shape[0]
     field = np.empty(len(values) + LANES, np.float32)
-    of_rows = np.empty((planes.shape[1], shape[1] + LANES), np.float32)
-    polynomials = np.empty(planes.shape[1], np.float32)
+    expanded = np.empty((planes.shape[1], nx + LANES), np.float32)
     slice_now = -1
     at = 0
     while at < len(values):
         x, y, z, count = row_part(at, first, len(values), shape)
         if z != slice_now:
-            rows = min(shape[1], y + (x + len(values) - at - 1) // shape[0] + 1)
-            for c in range(planes.shape[1]):
-                write_cells(planes[z, c], along_y, (y, rows), of_rows[c, y:])
+            last = min(shape[1] - 1, y + (x + len(values) - at - 1) // nx)
+            for row in range(cells[y], cells[last] + ORDER):
+                write_cells(planes[z, row], along_x, nx, expanded[row])
             slice_now = z
-        for c in range(len(polynomials)):
-            polynomials[c] = of_rows[c, y]
-        write_cells(polynomials, along_x, (x, x + count), field[at:])
+        length = whole_lanes(count)
+        w0, w1, w2, w3 = weights[y]
+        r0 = expanded[cells[y], x : x + length]
+        r1 = expanded[cells[y] + 1, x : x + length]
+        r2 = expanded[cells[y] + 2, x : x + length]
+        r3 = expanded[cells[y] + 3, x : x + length]
+        out = field[at : at + length]
+        for i in range(len(out)):
+            out[i] = w0 * r0[i] + w1 * r1[i] + w2 * r2[i] + w3 * r3[i]
         at += count
     for i in range(len(values)):
         values[i] = black + (values[i] - black) * exp32(field[i])
 
 
 @kernel
-def write_cells(polynomials, along, span, out):
-    """Evaluate polynomials (4 coefficients a cell) at the indices [span[0], span[1]) of an axis.
+def write_cells(polynomials, along, count, out):
+    """Evaluate polynomials, four coefficients a cell, at the indices [0, count) of an axis.
 
-    Cell by cell in whole lanes, ascending: what goes beyond the end of a cell is overwritten by the
-    next one or is scratch.
+    `along` = (steps, ends): the place of each index in its cell, with LANES to spare, and where the
+    cells end. Cell by cell in whole lanes, ascending: what goes beyond the end of a cell is
+    overwritten by the next one or is scratch.
     """
     steps, ends = along
-    first, last = span
-    start = first
+    start = 0
     for cell in range(len(ends)):
-        end = min(ends[cell], last)
+        end = min(ends[cell], count)
         if start >= end:
             continue
         c0, c1, c2, c3 = (
@@ -150,8 +149,8 @@ def write_cells(polynomials, along, span, out):
             polynomials[ORDER * cell + 3],
         )
         length = whole_lanes(end - start)
-        g = out[start - first : start - first + length]
+        part = out[start : start + length]
         t = steps[start : start + length]
-        for i in range(len(g)):
-            g[i] = ((c3 * t[i] + c2) * t[i] + c1) * t[i] + c0
+        for i in range(len(part)):
+            part[i] = ((c3 * t[i] + c2) * t[i] + c1) * t[i] + c0
         start = end

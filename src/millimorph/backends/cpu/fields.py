@@ -1,5 +1,6 @@
 """Steps that change grey levels by a field, compiled; a step's tables are made once for a grid."""
 
+import math
 from functools import lru_cache
 from typing import assert_never
 
@@ -22,9 +23,11 @@ from millimorph.program.fields import (
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Tables = tuple[Float32, Float32, Float32]
-Axis = tuple[Float32, npt.NDArray[np.int64]]
+Int64 = npt.NDArray[np.int64]
+Along = tuple[Float32, Int64]
 
 LANES = 16
+ORDER = 4
 KEPT = 32
 SMALLEST = 1e-12
 """Table entries below this share of the peak are 0, so that no product is denormal."""
@@ -104,24 +107,21 @@ def _as_tables(factors: list[Float64], height: float) -> Tables:
 
 
 @lru_cache(maxsize=KEPT)
-def _spline(step: RandomBias, size: tuple[int, ...]) -> tuple[Float32, Axis, Axis]:
-    """The B-spline of a bias field as the kernel wants it: polynomials cell by cell."""
-    count = 1
-    for n in step.points:
-        count *= n
-    control = step.control_sd * normal_quantile(uniforms(step.stream, count))
-    lattice = control.reshape(step.points[::-1])
-    if lattice.ndim == 2:
-        lattice = lattice[None]
-    along_x, along_y = (
-        _axis(n, spacing, points)
-        for n, spacing, points in zip(size, step.spacing_voxels, step.points[:2], strict=False)
-    )
-    planes = _polynomials(_polynomials(lattice, 2), 1)
-    if len(size) == 3:
-        planes = _slices(planes, _positions(size[2], step.spacing_voxels[2], step.points[2]))
-    ordered = np.ascontiguousarray(np.swapaxes(planes, 1, 2), np.float32)
-    return ordered, along_x, along_y
+def _spline(step: RandomBias, size: tuple[int, ...]) -> tuple[Float32, Along, Int64, Float32]:
+    """The B-spline of a bias field as the kernel wants it."""
+    control = step.control_sd * normal_quantile(uniforms(step.stream, math.prod(step.points)))
+    planes = _polynomials(control.reshape(step.points[::-1]))
+    positions = [
+        _positions(n, spacing, points)
+        for n, spacing, points in zip(size, step.spacing_voxels, step.points, strict=True)
+    ]
+    cells, weights = _cells_and_weights(positions[1], step.points[1])
+    if len(size) == 2:
+        planes = planes[None]
+    else:
+        planes = _slices(planes, *_cells_and_weights(positions[2], step.points[2]))
+    along_x = _along(positions[0], step.points[0])
+    return planes.astype(np.float32), along_x, cells, weights.astype(np.float32)
 
 
 def _positions(n: int, spacing: float, points: int) -> Float64:
@@ -129,43 +129,48 @@ def _positions(n: int, spacing: float, points: int) -> Float64:
     return (np.arange(n, dtype=np.float64) - 0.5 * (n - 1)) / spacing + 0.5 * (points - 1)
 
 
-def _cells(positions: Float64, points: int) -> npt.NDArray[np.int64]:
-    """The cell of each position: cell c lies between control points c + 1 and c + 2."""
-    return np.clip(np.floor(positions).astype(np.int64) - 1, 0, points - 4)
+def _cells(positions: Float64, points: int) -> Int64:
+    """The first of the four control points about each position."""
+    return np.clip(np.floor(positions).astype(np.int64) - 1, 0, points - ORDER)
 
 
-def _axis(n: int, spacing: float, points: int) -> Axis:
-    """The place of each index in its cell, with whole lanes to spare, and where each cell ends."""
-    positions = _positions(n, spacing, points)
+def _cells_and_weights(positions: Float64, points: int) -> tuple[Int64, Float64]:
+    """The first control point of each position, and the weights (n, 4) of the four."""
     cells = _cells(positions, points)
-    steps = np.zeros(n + LANES, np.float32)
-    steps[:n] = positions - (cells + 1)
-    return steps, np.searchsorted(cells, np.arange(points - 3), side="right")
+    t = positions - (cells + 1)
+    s = 1.0 - t
+    weights = (
+        s * s * s / 6.0,
+        (4.0 - 3.0 * t * t * (2.0 - t)) / 6.0,
+        (4.0 - 3.0 * s * s * (2.0 - s)) / 6.0,
+        t * t * t / 6.0,
+    )
+    return cells, np.stack(weights, axis=1)
 
 
-def _polynomials(values: Float64, axis: int) -> Float64:
-    """Control values (z, y, x) as the polynomials of the cells along an axis, four by four."""
-    p = np.moveaxis(values, axis, -1)
-    p0, p1, p2, p3 = p[..., :-3], p[..., 1:-2], p[..., 2:-1], p[..., 3:]
+def _along(positions: Float64, points: int) -> Along:
+    """The place of each index in its cell, with whole lanes to spare, and where each cell ends."""
+    cells = _cells(positions, points)
+    steps = np.zeros(len(positions) + LANES, np.float32)
+    steps[: len(positions)] = positions - (cells + 1)
+    return steps, np.searchsorted(cells, np.arange(points - ORDER + 1), side="right")
+
+
+def _polynomials(values: Float64) -> Float64:
+    """Control values (..., x) as the polynomials along x of the cells, four coefficients each."""
+    p0, p1, p2, p3 = (values[..., k : k + values.shape[-1] - ORDER + 1] for k in range(ORDER))
     powers = (
         (p0 + 4.0 * p1 + p2) / 6.0,
         (p2 - p0) / 2.0,
         (p0 - 2.0 * p1 + p2) / 2.0,
         (p3 - 3.0 * p2 + 3.0 * p1 - p0) / 6.0,
     )
-    stacked = np.stack(powers, axis=-1)
-    return np.moveaxis(stacked.reshape(*p.shape[:-1], -1), -1, axis)
+    return np.stack(powers, axis=-1).reshape(*values.shape[:-1], -1)
 
 
-def _slices(planes: Float64, positions: Float64) -> Float64:
-    """Control planes (z, ...) evaluated at each slice."""
-    cells = _cells(positions, len(planes))
-    t = (positions - (cells + 1)).reshape(-1, *(1,) * (planes.ndim - 1))
-    p0, p1, p2, p3 = (planes[cells + k] for k in range(4))
-    s = 1.0 - t
-    return (
-        s * s * s * p0
-        + (4.0 - 3.0 * t * t * (2.0 - t)) * p1
-        + (4.0 - 3.0 * s * s * (2.0 - s)) * p2
-        + t * t * t * p3
-    ) / 6.0
+def _slices(planes: Float64, cells: Int64, weights: Float64) -> Float64:
+    """Control planes (z, y, x) blended for each slice."""
+    total = weights[:, 0, None, None] * planes[cells]
+    for k in range(1, ORDER):
+        total += weights[:, k, None, None] * planes[cells + k]
+    return total
