@@ -80,7 +80,8 @@ def _ghosting(op: Ghosting, subject: Subject) -> tuple[LineComb, ...]:
     lines = subject.grid.size[axis]
     period = int(number(op.ghosts)) + 1
     gain = number(op.intensity)
-    restored = math.floor(0.5 * number(op.restored) * lines + 0.5)
+    share = number(op.restored)
+    restored = max(1, math.floor(0.5 * share * lines + 0.5)) if share > 0.0 else 0
     if lines < period or gain == 0.0 or restored > lines // 2:
         return ()
     return (LineComb(axis, period, gain, restored),)

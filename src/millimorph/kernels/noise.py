@@ -77,7 +77,7 @@ def rician_noise(values, first, deviation, baseline, key, high):
         own = words[offset : offset + 2 * len(part)]
         for i in range(len(part)):
             at = two * np.uint64(i)
-            n, m = normal_pair(np.uint64(own[at]), np.uint64(own[at + np.uint64(1)]))
+            n, m = normal_pair(own[at], own[at + np.uint64(1)])
             signal = part[i] - baseline
             a = signal + deviation * n
             b = deviation * m
@@ -181,37 +181,30 @@ def shot_noise(values, first, scale, baseline, key, high):
 
 @inlined
 def unit24(word):
-    """The upper 24 bits of a word (uint64) as a number in (0, 1]."""
-    return np.float32(np.int32(word >> np.uint64(8)) + np.int32(1)) * UNIT_24
-
-
-@inlined
-def gamma_attempt(words, shape):
-    """An attempt at a gamma number of a shape of at least 1, from three words; -1: refused."""
-    d = shape - np.float32(1.0 / 3.0)
-    x, _ = normal_pair(words[0], words[1])
-    root = ONE + x / np.sqrt(np.float32(9.0) * d)
-    inside = root > NONE
-    held = root if inside else ONE
-    v = held * held * held
-    u = unit24(words[2])
-    s = x * x
-    sure = u < ONE - np.float32(0.0331) * s * s
-    near = np.float32(0.5) * s + d * (ONE - v + np.float32(3.0) * log32(held))
-    number = d * v
-    return number if inside and (sure or log32(u) < near) else np.float32(-1.0)
+    """The upper 24 bits of a word (uint32) as a number in (0, 1]."""
+    return np.float32(np.int32(word >> np.uint32(8)) + np.int32(1)) * UNIT_24
 
 
 @kernel
-def gamma_again(voxel, shape, key, high):
-    """The gamma number of a voxel whose first attempt was refused."""
-    attempt = np.uint32(1)
-    number = np.float32(-1.0)
-    while number < NONE and attempt < ATTEMPTS:
-        x0, x1, x2, _ = philox(voxel, (high[0], high[1] ^ attempt), key)
-        number = gamma_attempt((x0, x1, x2), shape)
-        attempt += np.uint32(1)
-    return max(number, NONE)
+def gamma_attempts(words, shape, numbers):
+    """Gamma numbers of a shape of at least 1 from the first three of four words each; -1: refused.
+
+    A number is 0 or above.
+    """
+    four = np.uint64(4)
+    d = shape - np.float32(1.0 / 3.0)
+    c = ONE / np.sqrt(np.float32(9.0) * d)
+    for i in range(len(numbers)):
+        at = four * np.uint64(i)
+        x, _ = normal_pair(words[at], words[at + np.uint64(1)])
+        u = unit24(words[at + np.uint64(2)])
+        root = ONE + c * x
+        held = root if root > NONE else ONE
+        v = held * held * held
+        s = x * x
+        sure = u < ONE - np.float32(0.0331) * s * s
+        near = log32(u) < np.float32(0.5) * s + d * (ONE - v + np.float32(3.0) * log32(held))
+        numbers[i] = d * v if (root > NONE) & (sure | near) else np.float32(-1.0)
 
 
 @kernel
@@ -222,6 +215,8 @@ def speckle(values, first, shape, baseline, key, high):
     1 are reached from shape + 1 by a power of the fourth word.
     """
     words = np.empty(4 * GROUP + 8, np.uint32)
+    again = np.empty(16, np.uint32)
+    turns = high.copy()
     numbers = np.empty(GROUP, np.float32)
     four = np.uint64(4)
     boosted = shape + ONE if shape < ONE else shape
@@ -230,16 +225,17 @@ def speckle(values, first, shape, baseline, key, high):
         part = values[begin : begin + GROUP]
         voxel = first + np.uint64(begin)
         random_words(four * voxel, 4 * len(part), key, high, words)
+        gamma_attempts(words, boosted, numbers[: len(part)])
         for i in range(len(part)):
-            at = four * np.uint64(i)
-            x0, x1 = np.uint64(words[at]), np.uint64(words[at + np.uint64(1)])
-            numbers[i] = gamma_attempt((x0, x1, np.uint64(words[at + np.uint64(2)])), boosted)
-        for i in range(len(part)):
-            if numbers[i] < NONE:
-                numbers[i] = gamma_again(voxel + np.uint64(i), boosted, key, high)
+            attempt = np.uint32(1)
+            while numbers[i] < NONE and attempt < ATTEMPTS:
+                turns[1] = high[1] ^ attempt
+                random_words(four * (voxel + np.uint64(i)), 4, key, turns, again)
+                gamma_attempts(again, boosted, numbers[i : i + 1])
+                attempt += np.uint32(1)
         if shape < ONE:
             for i in range(len(part)):
-                u = unit24(np.uint64(words[four * np.uint64(i) + np.uint64(3)]))
+                u = unit24(words[four * np.uint64(i) + np.uint64(3)])
                 numbers[i] *= exp32(log32(u) * inverse)
         for i in range(len(part)):
-            part[i] = baseline + (part[i] - baseline) * (numbers[i] * inverse)
+            part[i] = baseline + (part[i] - baseline) * (max(numbers[i], NONE) * inverse)

@@ -37,7 +37,7 @@ class Motion(ImageOp):
     """
 
     op: Literal["motion"] = "motion"
-    movements: Annotated[WholeParameter, Whole(low=1)] = Choice((1, 2, 3))
+    movements: Annotated[WholeParameter, Whole(low=1)] = Choice((2, 3, 4))
     max_rotation_deg: Annotated[Parameter, Range(low=0.0, high=180.0, unit="degrees")] = Uniform(
         1.0, 5.0
     )
@@ -52,7 +52,8 @@ class Ghosting(ImageOp):
     1 is the N/2 ghost of echo-planar imaging. `intensity`: the brightness of each copy over that of
     the image, which keeps its own; grey levels are counted from the minimum of the image. `axis` as
     in Motion; an axis of fewer voxels than copies is left alone. `restored`: the share of k-space
-    lines, about its centre, that have no ghost: above 0 copies lose their smooth parts.
+    lines, about its centre, that keep their gain: above 0, at least the central line does, so that
+    the image becomes no brighter and copies lose their smooth parts; 1 leaves no ghost.
 
     Where the number of voxels is no multiple of ghosts + 1, the copies lie between voxels and are
     interpolated by sinc functions. SciPy's FFT is used.
@@ -60,9 +61,9 @@ class Ghosting(ImageOp):
 
     op: Literal["ghosting"] = "ghosting"
     ghosts: Annotated[WholeParameter, Whole(low=1)] = Choice((1, 2, 3, 4))
-    intensity: Annotated[Parameter, Range(low=0.0, high=1.0)] = Uniform(0.05, 0.25)
+    intensity: Annotated[Parameter, Range(low=0.0, high=1.0)] = Uniform(0.05, 0.2)
     axis: PhaseEncoding = Choice(("i", "j"))
-    restored: Annotated[Parameter, Range(low=0.0, high=1.0)] = 0.0
+    restored: Annotated[Parameter, Range(low=0.0, high=1.0)] = 0.02
 
 
 class Spike(ImageOp):
@@ -79,7 +80,7 @@ class Spike(ImageOp):
 
     op: Literal["spike"] = "spike"
     spikes: Annotated[WholeParameter, Whole(low=1)] = Choice((1, 2, 3))
-    intensity: Annotated[Parameter, Range(low=0.0)] = Uniform(0.1, 0.5)
+    intensity: Annotated[Parameter, Range(low=0.0)] = Uniform(0.05, 0.3)
     frequency: Annotated[
         PerAxisParameter | None, PerAxis(Range(-1.0, 1.0), single=False, optional=True)
     ] = None

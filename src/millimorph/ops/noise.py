@@ -123,7 +123,7 @@ class Speckle(ImageOp):
     """
 
     op: Literal["speckle"] = "speckle"
-    relative_std: Annotated[Parameter, Range(low=0.0, high=10.0)] = Uniform(0.05, 0.25)
+    relative_std: Annotated[Parameter, Range(low=0.0, high=10.0)] = Uniform(0.05, 0.2)
     baseline: GreyLevel = None
 
 
