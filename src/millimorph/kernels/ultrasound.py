@@ -96,9 +96,10 @@ def shadow(values, first, size, spacing, apex, surface, decibels, floor, unit):
             aside = np.sqrt(dx * dx + dz * dz)
             behind = y - surface[1]
         within = smooth_step((half - aside) / edge + np.float32(0.5))
-        cap = max(ONE - (behind / CAP_MM) * (behind / CAP_MM), ZERO)
-        gain = decibels[1] * cap - decibels[0] * smooth_step(behind / ONSET_MM)
         if within > ZERO:
+            behind -= np.float32(0.5) * aside * aside / half
+            cap = max(ONE - (behind / CAP_MM) * (behind / CAP_MM), ZERO)
+            gain = decibels[1] * cap - decibels[0] * smooth_step(behind / ONSET_MM)
             values[n] = amplified(values[n], within * gain, floor, unit)
 
 

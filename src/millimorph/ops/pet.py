@@ -33,7 +33,7 @@ class PetCounts(ImageOp):
     )
     full_dose_counts: Annotated[
         Parameter, Range(low=0.0, high=MOST_COUNTS, above_low=True, unit="counts")
-    ] = 200.0
+    ] = 100.0
     filter_fwhm_mm: Annotated[Parameter, Range(low=0.0, unit="mm")] = Uniform(4.0, 7.0)
 
 

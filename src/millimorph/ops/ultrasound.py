@@ -80,9 +80,9 @@ class UltrasoundShadow(ImageOp):
 
     `across_fraction` and `depth_fraction`: the middle of the surface, as fractions of the picture's
     width and height from its first column and row; or `centre_mm`, a point in LPS mm. `width_mm`:
-    of the surface, across the beams. `edge_mm`: over which the shadow's sides fade. `shadow_db`:
-    how much darker it is behind the surface, reached 2 mm behind. `echo_db`: how much brighter the
-    surface itself is, over 3 mm.
+    of the surface, across the beams; it is rounded, a quarter of the width deeper at its sides.
+    `edge_mm`: over which the shadow's sides fade. `shadow_db`: how much darker it is behind the
+    surface, reached 2 mm behind. `echo_db`: how much brighter the surface itself is, over 3 mm.
 
     Approximate: no reverberation and no dirty shadow; beams go straight.
     Source: Kremkau and Taylor 1986, Journal of Ultrasound in Medicine 5:227.
@@ -93,9 +93,9 @@ class UltrasoundShadow(ImageOp):
     depth_fraction: Annotated[Parameter, Range(low=0.0, high=1.0)] = Uniform(0.2, 0.5)
     centre_mm: Centre = None
     width_mm: Annotated[Parameter, Range(low=0.0, above_low=True, unit="mm")] = Uniform(5.0, 20.0)
-    edge_mm: Annotated[Parameter, Range(low=0.0, unit="mm")] = Uniform(1.0, 4.0)
+    edge_mm: Annotated[Parameter, Range(low=0.0, unit="mm")] = Uniform(2.0, 5.0)
     shadow_db: Annotated[Parameter, Range(low=0.0, unit="dB")] = Uniform(10.0, 30.0)
-    echo_db: Annotated[Parameter, Range(low=0.0, unit="dB")] = Uniform(3.0, 12.0)
+    echo_db: Annotated[Parameter, Range(low=0.0, unit="dB")] = Uniform(6.0, 15.0)
     apex_mm: Centre = None
     face_mm: Face = 0.0
     scale: Scale = "log"

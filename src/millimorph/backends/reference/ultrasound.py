@@ -72,8 +72,9 @@ def _shadow(step: ShadowSector, places: Floats) -> Floats:
         ahead = along > 0.0
         aside = np.where(ahead, off * reach / np.where(ahead, along, 1.0), np.inf)
         behind = distance - reach
-    edge = max(surface.edge_mm, 1e-3)
-    within = _smooth((surface.half_width_mm - aside) / edge + 0.5)
+    edge, half = max(surface.edge_mm, 1e-3), surface.half_width_mm
+    behind = behind - 0.5 * np.where(np.isfinite(aside), aside, 0.0) ** 2 / half
+    within = _smooth((half - aside) / edge + 0.5)
     cap = np.maximum(1.0 - (behind / 1.5) ** 2, 0.0)
     return within * (step.echo_db * cap - step.shadow_db * _smooth(behind / 2.0))
 
