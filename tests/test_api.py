@@ -20,7 +20,8 @@ Uniform LogUniform Normal TruncatedNormal Choice
 Random FullFactorial LatinHypercube Sobol Explicit
 RicianNoise SaltAndPepper ShotNoise Speckle
 Median Bilateral AdaptiveHistogramEqualization
-GaussianBlur Sharpen LowResolution Remap OneHot KeepLargest Erode Dilate LabelsToImage LabelClass BiasField
+GaussianBlur Sharpen LowResolution BiasField
+Remap OneHot KeepLargest Erode Dilate LabelsToImage LabelClass
 BrightnessGradient LocalGamma MultiplicativeAndAdditiveField Cutout Swap
 CtDoseNoise CtRings CtMetalStreaks CtCupping CtKernelChange XrayCollimation XrayScatter
 UltrasoundSpeckle UltrasoundAttenuation UltrasoundShadow PetCounts PetPointSpread ColourJitter
@@ -32,8 +33,8 @@ Reference Pipeline load_pipeline dump_pipeline Recipe draw Program compile run a
 """
 FURTHER = """
 FrameAxis ImageSampling LabelSampling AugmentedCase pipeline_schema get_pipeline named_pipelines
-phantom_cases DatasetRequest generate_dataset replay contact_sheet inspect_path labels_from_sitk
-read_boxes read_displacement_field read_landmarks read_transform
+phantom_cases DatasetRequest generate_dataset replay contact_sheet inspect_path pipeline_sheet
+labels_from_sitk read_boxes read_displacement_field read_landmarks read_transform
 write_boxes write_landmarks write_transform
 MillimorphError GeometryError TransformError ImageError LabelError PipelineError FileError
 CompileError OutputError MillimorphWarning

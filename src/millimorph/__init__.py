@@ -141,7 +141,7 @@ if TYPE_CHECKING:
         load_pipeline,
         pipeline_schema,
     )
-    from millimorph.report import contact_sheet, inspect_path
+    from millimorph.report import contact_sheet, inspect_path, pipeline_sheet
     from millimorph.runner import AugmentedCase, augment, resample, run
     from millimorph.transforms import (
         AffineTransform,
@@ -183,7 +183,7 @@ _WHERE = {
     "program": "Program",
     "recipe": "ImageSampling LabelSampling Pipeline Recipe Reference draw dump_pipeline "
     "load_pipeline pipeline_schema",
-    "report": "contact_sheet inspect_path",
+    "report": "contact_sheet inspect_path pipeline_sheet",
     "runner": "AugmentedCase augment resample run",
     "transforms": "AffineTransform BSplineTransform CompositeTransform DisplacementFieldTransform "
     "RadialDistortionTransform StationaryVelocityField to_displacement_field",
@@ -320,6 +320,7 @@ __all__ = [
     "named_pipelines",
     "phantom_cases",
     "pipeline_schema",
+    "pipeline_sheet",
     "read_boxes",
     "read_displacement_field",
     "read_image",

@@ -240,13 +240,58 @@ def test_show_says_how_large_a_full_factorial_is(capsys):
     assert "4 parameters × 3 values = 3^4 = 81 images" in capsys.readouterr().out
 
 
-def test_show_touches_no_voxel(tmp_path, capsys):
+def test_show_imagines_an_image_without_a_voxel(tmp_path, capsys):
     """The file has a header and not one voxel."""
     path = tmp_path / "large.nii"
     write_image(ScalarImage(np.zeros((7, 8, 9), np.int16), ImageGrid((9, 8, 7), (1, 2, 3))), path)
     path.write_bytes(path.read_bytes()[:352])
-    assert run_command(["show", "ct", "--image", str(path), "--count", "1"]) == 0
+    assert run_command(["show", "ct", "--like", str(path), "--count", "1"]) == 0
     assert "9x8x7 at 1x2x3 mm" in capsys.readouterr().out
+
+
+def test_show_imagines_the_labels_that_an_image_is_made_from(tmp_path, capsys):
+    path = tmp_path / "synthetic.yaml"
+    path.write_text("schema_version: 1\nintensity: [{op: labels_to_image, labels: brain}]\n")
+    assert run_command(["show", str(path), "--count", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "brain: uint8" in shown
+    assert "synthetic: made from brain" in shown
+    assert "image: float32" not in shown
+
+
+def test_show_draws_the_ops_on_an_image(tmp_path, capsys, monkeypatch):
+    """The sheet has a name made of the pipeline's and the image's, or the one that is given."""
+    monkeypatch.chdir(tmp_path)
+    grid = ImageGrid((60, 50), (2.0, 2.0))
+    voxels = np.random.default_rng(3).integers(0, 255, grid.shape, dtype=np.uint8)
+    write_image(ScalarImage(voxels, grid), tmp_path / "a chest.nii.gz")
+    (tmp_path / "bent.yaml").write_text("schema_version: 1\nintensity: [{op: gamma}]\n")
+    assert run_command(["show", "bent.yaml", "--image", "a chest.nii.gz"]) == 0
+    assert (tmp_path / "show_bent_a_chest.png").read_bytes().startswith(b"\x89PNG")
+    assert "look at: show_bent_a_chest.png" in capsys.readouterr().out
+    sheet = tmp_path / "mine.png"
+    arguments = ["--image", "a chest.nii.gz", "--window", "-10", "90", "--out", str(sheet)]
+    assert run_command(["show", "bent.yaml", *arguments]) == 0
+    assert sheet.read_bytes() != (tmp_path / "show_bent_a_chest.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--out", "sheet.jpg"], 2, "must end in .png"),
+        (["--window", "3", "3"], 1, "the lower first"),
+        (["--labels", "missing.nii.gz"], 1, "missing.nii.gz"),
+    ],
+)
+def test_show_draws_nothing_that_makes_no_sense(
+    tmp_path, capsys, monkeypatch, arguments, code, message
+):
+    monkeypatch.chdir(tmp_path)
+    grid = ImageGrid((9, 8))
+    write_image(ScalarImage(np.zeros(grid.shape, np.uint8), grid), tmp_path / "a.nii.gz")
+    assert run_command(["show", "xray", "--image", "a.nii.gz", *arguments]) == code
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.glob("*.png"))
 
 
 def test_show_prints_the_recipes_that_draw_gives(capsys):
@@ -256,7 +301,7 @@ def test_show_prints_the_recipes_that_draw_gives(capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--count", "0"], ["--size", "9", "9", "9", "--image", "x.nii"]]
+    "arguments", [["--count", "0"], ["--size", "9", "9", "9", "--like", "x.nii"]]
 )
 def test_show_refuses_what_makes_no_sense(capsys, arguments):
     assert run_command(["show", "ct", *arguments]) == 2

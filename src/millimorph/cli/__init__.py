@@ -18,9 +18,9 @@ COMMANDS = {
     "demo": "Make phantoms, augment them and draw a contact sheet, with no data of yours.",
     "generate": "Write augmented samples of all cases in a folder, with labels and sidecars.",
     "inspect": "Say what a file or folder holds: size, spacing, orientation, type, range, labels.",
-    "show": "Print a pipeline's recipes and programs for an image; no voxel is touched.",
+    "show": "Draw each op of a pipeline on your image, or print its recipes and programs.",
     "replay": "Make one sample again from its sidecar and its source files, and compare.",
-    "pipelines": "List the starter pipelines, or print one as a file to begin with.",
+    "pipelines": "List the ready pipelines, or print one as a file to begin with.",
     "schema": "Print the JSON Schema of pipeline files, for editors that complete and check.",
 }
 

@@ -171,8 +171,10 @@ def inspect(path: Path, /, *, json: bool = False) -> int:
 
 @app.command(
     help_epilogue="""Examples:
-  millimorph show ct
-  millimorph show my.yaml --count 5 --image ct.nii.gz
+  millimorph show ct --image ct.nii.gz
+  millimorph show ct --image ct.nii.gz --window -160 240 --out ct.png
+  millimorph show synthseg --labels brain.nii.gz
+  millimorph show my.yaml --count 5 --like ct.nii.gz
   millimorph show my.yaml --size 256 256 120 --spacing 0.8 0.8 2.5
   millimorph show my.yaml --count 100 --json > recipes.jsonl"""
 )
@@ -180,33 +182,56 @@ def show(  # noqa: PLR0913 - one parameter per option
     pipeline: str,
     /,
     *,
+    image: Path | None = None,
+    labels: Path | None = None,
+    window: Annotated[tuple[float, float] | None, _PER_AXIS] = None,
+    out: Path | None = None,
     count: int = 3,
     seed: int | None = None,
     size: Annotated[tuple[int, ...] | None, _PER_AXIS] = None,
     spacing: Annotated[tuple[float, ...] | None, _PER_AXIS] = None,
-    image: Path | None = None,
+    like: Path | None = None,
     json: bool = False,
 ) -> int:
-    """Print a pipeline's recipes and programs for an image; no voxel is touched.
+    """Draw each op of a pipeline on your image, or print its recipes and programs.
+
+    With --image or --labels: a PNG with a row for each op, which shows the
+    original and the op at the low end, in the middle and at the high end
+    of its range. Without: recipes and programs for an imagined image.
 
     Args:
-        pipeline: A pipeline file, or the name of a starter pipeline.
-        count: How many recipes.
+        pipeline: A pipeline file, or the name of a ready pipeline.
+        image: Draw the ops on this image.
+        labels: A label map of the image, for ops on labels and masks.
+        window: The grey levels shown black and white, low high; left out, from the data.
+        out: The PNG to write; left out, show_PIPELINE_IMAGE.png in this folder.
+        count: How many recipes are printed.
         seed: Wins over the pipeline's seed.
-        size: Size of an imagined image in voxels, x y z (or x y).
+        size: Size of the imagined image in voxels, x y z (or x y).
         spacing: Its spacing in mm.
-        image: Take size, spacing and place from this file instead.
+        like: Take size, spacing and place of the imagined image from this file.
         json: Print only the recipes, one JSON text per line.
     """
-    from millimorph.cli.showing import imagined_case, pipeline_text, recipe_lines
+    from millimorph.cli.showing import (
+        draw_pipeline,
+        imagined_case,
+        pipeline_text,
+        recipe_lines,
+        sheet_path,
+    )
     from millimorph.pipelines import find_pipeline
 
     found = find_pipeline(pipeline)
     if json:
         _say("\n".join(recipe_lines(found, count, seed)))
-        return DONE
-    case = imagined_case(found, size, spacing, image)
-    _say(pipeline_text(found, case, count, seed))
+    elif image is None and labels is None:
+        case = imagined_case(found, size, spacing, like)
+        _say(pipeline_text(found, case, count, seed))
+    else:
+        seeded = found if seed is None else found.replace(seed=seed)
+        sheet = sheet_path(pipeline, image or labels, out)
+        draw_pipeline(seeded, image, labels, window, sheet)
+        _say(f"look at: {sheet}")
     return DONE
 
 
@@ -272,7 +297,7 @@ def schema(*, out: Path | None = None) -> int:
   millimorph pipelines ct > my.yaml"""
 )
 def pipelines(name: str | None = None, /) -> int:
-    """List the starter pipelines, or print one as a file to begin with.
+    """List the ready pipelines, or print one as a file to begin with.
 
     Args:
         name: The pipeline to print.

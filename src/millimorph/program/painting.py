@@ -48,11 +48,14 @@ class GaussianMixture:
         )
 
     def __str__(self) -> str:
-        return (
+        text = (
             f"each label from a normal distribution, mean {_range(self.means)}, standard deviation "
             f"{_range(self.deviations)}"
-            + (f", {len(self.classes)} classes of labels" if self.classes else "")
         )
+        count = len(self.classes)
+        if not count:
+            return text
+        return f"{text}, {count} class{'' if count == 1 else 'es'} of labels"
 
 
 def _between(bounds: Bounds, share: float) -> float:

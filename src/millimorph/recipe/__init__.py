@@ -11,6 +11,7 @@ from millimorph.designs import (
 )
 from millimorph.recipe.draw import coordinate_list, describe_design, draw, sample_count
 from millimorph.recipe.files import dump_pipeline, load_pipeline, parse_pipeline
+from millimorph.recipe.identify import with_ids
 from millimorph.recipe.pipeline import PIPELINE_SCHEMA_VERSION, Pipeline
 from millimorph.recipe.recipe import ENGINE, RECIPE_SCHEMA_VERSION, Recipe
 from millimorph.recipe.reference import Reference
@@ -41,4 +42,5 @@ __all__ = [
     "pipeline_schema",
     "sample_count",
     "with_count",
+    "with_ids",
 ]

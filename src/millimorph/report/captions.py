@@ -3,16 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from millimorph.geometry import ImageGrid
 from millimorph.recipe import Recipe
+from millimorph.report.measure import oblique_deg
 from millimorph.values import spelled
 
-_UNITS = {"_deg": " deg", "_mm": " mm"}
+_UNITS = {"_deg": " deg", "_mm": " mm", "_hu": " HU", "_voxels": " voxels"}
 _UNINTERESTING = frozenset(
     {"op", "id", "probability", "centre_mm", "control_spacing_mm", "control_points", "label_pairs",
      "versor", "unit", "lock_border", "allow_folding"}
 )  # fmt: skip
 _STILL: dict[str, float] = {"scale": 1.0, "gamma": 1.0, "strength": 1.0}
 _MOST_NUMBERS = 7
+_OBLIQUE_FROM_DEG = 0.01
 
 
 def caption_of(recipe: Recipe, dimension: int) -> str:
@@ -42,17 +45,30 @@ def _in_dimension(field: str, value: Any, dimension: int) -> Any:
     return value[:1] if field == "scale" and len(set(value)) == 1 else value
 
 
+def describe_numbers(op: Mapping[str, Any], fields: Sequence[str], dimension: int) -> str:
+    """Some fields of an op with their numbers, also where they change nothing."""
+    name = str(op["op"]).replace("_", " ")
+    words = [_written(field, _in_dimension(field, op[field], dimension), name) for field in fields]
+    return ", ".join(words)
+
+
 def _described(field: str, value: Any, op_name: str) -> str:
+    """A field in words; none where it stands still or is long."""
+    still = _STILL.get(field, 0.0)
+    numbers = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    if all(number == still for number in numbers) or not _is_short(numbers):
+        return ""
+    return _written(field, value, op_name)
+
+
+def _written(field: str, value: Any, op_name: str) -> str:
     title, unit = field, ""
     for ending, text in _UNITS.items():
         if field.endswith(ending):
             title, unit = field.removesuffix(ending), text
     if field.endswith("_fraction"):
         title, unit, value = field.removesuffix("_fraction"), " %", _times(value, 100.0)
-    still = _STILL.get(field, 0.0)
     numbers = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
-    if all(number == still for number in numbers) or not _is_short(numbers):
-        return ""
     written = ", ".join(_number(number) for number in numbers)
     title = title.replace("_", " ")
     return f"{written}{unit}" if title in {op_name, "axis", "kind"} else f"{title} {written}{unit}"
@@ -69,3 +85,15 @@ def _is_short(numbers: Sequence[Any]) -> bool:
 
 def _number(value: float | str | bool) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def grid_words(grid: ImageGrid) -> str:
+    """Size, spacing and, in 3D, orientation."""
+    size = " x ".join(str(n) for n in grid.size)
+    spacing = " x ".join(f"{s:.3g}" for s in grid.spacing_mm)
+    words = f"{size} voxels of {spacing} mm"
+    if grid.dimension == 2:
+        return words
+    angle = oblique_deg(grid)
+    oblique = f", oblique by {angle:.3g} deg" if angle >= _OBLIQUE_FROM_DEG else ""
+    return f"{words} · {grid.orientation}{oblique}"

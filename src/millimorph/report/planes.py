@@ -11,8 +11,10 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
+from millimorph.errors import MillimorphError
 from millimorph.geometry import ImageGrid
 from millimorph.images import LabelMap
+from millimorph.transforms import Transform
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -164,3 +166,12 @@ def focus_mm(grid: ImageGrid, labels: LabelMap | None) -> FloatArray:
         middle[column] = best[np.argmin(np.abs(best - middle[column]))]
     point: FloatArray = labels.grid.points_mm(middle[None, :])[0]
     return point
+
+
+def moved(point_mm: FloatArray, source_from_target: Transform) -> FloatArray:
+    """Where a point of the source went; the point itself where the map cannot be inverted."""
+    try:
+        found: FloatArray = source_from_target.inverse_points(point_mm[None, :])[0]
+    except MillimorphError:
+        return point_mm
+    return found

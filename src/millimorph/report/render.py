@@ -53,15 +53,27 @@ class Window:
 
 def window_of(image: ScalarImage) -> Window:
     """The 1st to 99th percentile of the first channel; a wide soft-tissue window for HU."""
-    values = image.channel_arrays[0]
-    flat = values.ravel()[:: max(1, values.size // 2_000_000)]
-    finite = flat[np.isfinite(flat)] if flat.dtype.kind == "f" else flat
+    finite = _finite_values(image)
+    if finite.size and looks_like_hounsfield(float(finite.min()), float(finite.max())):
+        return Window(*_HOUNSFIELD_WINDOW)
+    return robust_window(image)
+
+
+def robust_window(image: ScalarImage) -> Window:
+    """The 1st to 99th percentile of the first channel, made a little wider if it is one number."""
+    finite = _finite_values(image)
     if finite.size == 0:
         return Window(0.0, 1.0)
     low, high = (float(p) for p in np.percentile(finite.astype(np.float64), (1.0, 99.0)))
-    if looks_like_hounsfield(float(finite.min()), float(finite.max())):
-        return Window(*_HOUNSFIELD_WINDOW)
     return Window(low, high) if high > low else Window(low, low + 1.0)
+
+
+def _finite_values(image: ScalarImage) -> npt.NDArray[np.generic]:
+    """The finite values of the first channel, at most about two million of them."""
+    values = image.channel_arrays[0]
+    flat = values.ravel()[:: max(1, values.size // 2_000_000)]
+    finite: npt.NDArray[np.generic] = flat[np.isfinite(flat)] if flat.dtype.kind == "f" else flat
+    return finite
 
 
 def is_colour(image: ScalarImage) -> bool:
@@ -202,7 +214,11 @@ def grid_step_mm(grid: ImageGrid) -> float:
 
 
 def with_warped_grid(
-    picture: Picture, plane: Plane, source: ImageGrid, source_from_target: Transform
+    picture: Picture,
+    plane: Plane,
+    source: ImageGrid,
+    source_from_target: Transform,
+    brightness: float = _DIMMED,
 ) -> Picture:
     """The dimmed picture under the lines of a regular grid in the source, pulled as its voxels are.
 
@@ -226,7 +242,7 @@ def with_warped_grid(
         off_px = off_mm / np.maximum(slopes[axis], 1e-6)
         cover = np.maximum(cover, np.clip(1.0 - off_px, 0.0, 1.0))
     cover = _LINE_STRENGTH * (cover * inside)[:, :, None]
-    return _bytes(_DIMMED * picture * (1.0 - cover) + cover * np.array(GRID_COLOUR))
+    return _bytes(brightness * picture * (1.0 - cover) + cover * np.array(GRID_COLOUR))
 
 
 def _pixel_middles(size: tuple[int, int]) -> tuple[FloatArray, FloatArray]:
@@ -234,6 +250,14 @@ def _pixel_middles(size: tuple[int, int]) -> tuple[FloatArray, FloatArray]:
     rows = (np.arange(size[1]) + 0.5) / size[1]
     wide, high = np.meshgrid(columns, rows)
     return wide, high
+
+
+def filled(labels: npt.NDArray[np.int64], colours: dict[int, tuple[int, int, int]]) -> Picture:
+    """Every label as an area of its colour on black."""
+    painted = np.zeros((*labels.shape, 3), dtype=np.uint8)
+    for value, colour in colours.items():
+        painted[labels == value] = colour
+    return painted
 
 
 def reduced(picture: Picture) -> Picture:

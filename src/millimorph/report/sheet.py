@@ -13,22 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 from millimorph.compiler import compile as compile_recipe
-from millimorph.errors import ImageError, MillimorphError
-from millimorph.geometry import ImageGrid
-from millimorph.images import Case
+from millimorph.errors import ImageError
+from millimorph.images import Case, ScalarImage
 from millimorph.io.atomic import write_bytes
-from millimorph.report.captions import caption_of
+from millimorph.report.captions import caption_of, grid_words
 from millimorph.report.layout import Block, Shown, draw_sheet
-from millimorph.report.measure import oblique_deg
-from millimorph.report.planes import focus_mm
+from millimorph.report.planes import focus_mm, moved
 from millimorph.report.render import Window, grid_step_mm, window_of
 from millimorph.runner import AugmentedCase
-from millimorph.transforms import AffineTransform, Transform
+from millimorph.transforms import AffineTransform
 
 FloatArray = npt.NDArray[np.float64]
 
 _MOST_SAMPLES = 6
-_OBLIQUE_FROM_DEG = 0.01
 _NOTE = "R is the patient's right · lines: a regular grid of the original, moved as its voxels were"
 
 
@@ -39,10 +36,11 @@ def contact_sheet(
 ) -> None:
     """Write a PNG that shows each original case beside its augmented samples.
 
-    Every case is shown by its first image, with all its label maps, boxes and landmarks; at most
-    six samples of a case are drawn. Views go through the point that shows most labels, and in a
-    sample through the point it went to. Of channels and frames the first is shown, 8-bit RGB in
-    colour. `label_names` are written beside the colours of the labels.
+    Every case is shown by its first image, with all its label maps, boxes and landmarks; a case of
+    labels only by the image that was made from them. At most six samples of a case are drawn. Views
+    go through the point that shows most labels, and in a sample through the point it went to. Of
+    channels and frames the first is shown, 8-bit RGB in colour. `label_names` are written beside
+    the colours of the labels.
 
     Raises:
         ImageError: when there is no case, a case has no image, or a sample no recipe.
@@ -59,29 +57,31 @@ def contact_sheet(
 
 
 def _block(case: Case, samples: Sequence[AugmentedCase], names: Mapping[int, str]) -> Block:
-    if not case.images:
-        raise ImageError(f'case "{case.id}" has no image, so there is nothing to show of it')
-    name, image = next(iter(case.images.items()))
+    shown = _with_image(case, samples)
+    name, image = next(iter(shown.images.items()))
     focus = focus_mm(image.grid, next(iter(case.labels.values()), None))
-    window = window_of(image)
+    made = name not in case.images
+    window = window_of(samples[0].images[name] if made else image)
     identity = AffineTransform.identity(case.dimension)
     before = Shown(
-        case, "before", _before_caption(window, grid_step_mm(image.grid)), focus, identity
+        shown, "before", _before_caption(window, grid_step_mm(image.grid)), focus, identity
     )
     columns = (before, *(_after(case, sample, name, focus) for sample in samples))
-    details = f"{name} · {image.dtype} · {_grid_words(image.grid)}"
+    kind = "made from labels" if made else str(image.dtype)
+    details = f"{name} · {kind} · {grid_words(image.grid)}"
     return Block(case.id, details, name, columns, window, names)
 
 
-def _grid_words(grid: ImageGrid) -> str:
-    size = " x ".join(str(n) for n in grid.size)
-    spacing = " x ".join(f"{s:.3g}" for s in grid.spacing_mm)
-    words = f"{size} voxels of {spacing} mm"
-    if grid.dimension == 2:
-        return words
-    angle = oblique_deg(grid)
-    oblique = f", oblique by {angle:.3g} deg" if angle >= _OBLIQUE_FROM_DEG else ""
-    return f"{words} · {grid.orientation}{oblique}"
+def _with_image(case: Case, samples: Sequence[AugmentedCase]) -> Case:
+    """The case; without an image of its own, with a black one in place of that made from labels."""
+    if case.images:
+        return case
+    for sample in samples:
+        for name in sample.images:
+            blank = np.zeros(case.grid.shape, np.float32)
+            images = {name: ScalarImage(blank, case.grid)}
+            return Case(case.id, images, case.labels, case.landmarks, case.boxes)
+    raise ImageError(f'case "{case.id}" has no image, so there is nothing to show of it')
 
 
 def _before_caption(window: Window, step_mm: float) -> str:
@@ -97,15 +97,6 @@ def _after(case: Case, sample: AugmentedCase, name: str, focus: FloatArray) -> S
         sample,
         f"sample {recipe.index}",
         caption_of(recipe, case.dimension),
-        _moved(focus, source_from_target),
+        moved(focus, source_from_target),
         source_from_target,
     )
-
-
-def _moved(point_mm: FloatArray, source_from_target: Transform) -> FloatArray:
-    """Where a point of the source went; the point itself where the map cannot be inverted."""
-    try:
-        found: FloatArray = source_from_target.inverse_points(point_mm[None, :])[0]
-    except MillimorphError:
-        return point_mm
-    return found
