@@ -186,7 +186,7 @@ def test_brightness_gradient_is_a_gaussian_from_0_to_its_strength(backend, name)
     op = mm.BrightnessGradient(strength=-40.0, centre_fraction=centre, sigma_fraction=0.4)
     flat = mm.ScalarImage(np.zeros(grid.shape, np.float32), grid)
     result = made(flat, op, backend=backend)
-    oracles.check_close(result, -40.0 * share, 40 * 1e-5, name)
+    oracles.check_close(result, -40.0 * share, 40 * 1e-6, name)
     assert result.max() == pytest.approx(0.0, abs=1e-5)
     assert result.min() == pytest.approx(-40.0, rel=1e-6)
 

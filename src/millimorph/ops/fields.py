@@ -65,13 +65,13 @@ class BiasField(ImageOp):
     polynomial it favours no corner and is as smooth at the border as inside, and unlike a linearly
     interpolated lattice (SynthSeg's, TorchIO's) it has no creases. All channels share it.
 
-    `log_sd`: standard deviation of f, so that 0.2 is about 20 %; 0 changes nothing. SynthSeg's
-    standard deviation s of control values is about 0.54 s of this one in 3D.
+    `log_sd`: standard deviation of f, so that 0.2 is about 20 %; 0 changes nothing. A standard
+    deviation s of SynthSeg's control values is a log_sd of about 0.54 s in 3D and 0.67 s in 2D.
     `control_spacing_mm`: distance of the control points, above 0; or instead
     `control_spacing_fraction`, 0.01 to 10 of the image's longest side. `black_level`: b, as in
     MultiplicativeAndAdditiveField; left out, the original image's minimum.
 
-    Relative error of exp(f) below 5e-6. Source: Billot 2023 (SynthSeg), Unser 1999 (B-splines).
+    Relative error of exp(f) below 1e-6 for a log_sd up to 1, 5e-6 up to 5. Source: Billot 2023 (SynthSeg), Unser 1999 (B-splines).
 
     Raises:
         CompileError: more than a million control points.
@@ -109,7 +109,7 @@ class BrightnessGradient(ImageOp):
     `sigma_fraction`: 0.01 to 10 of the extent, likewise. Where the Gaussian is the same in all
     voxels, as in an image of one voxel, nothing changes.
 
-    Error below 1e-5 of the strength for a sigma up to the extent. Source: Isensee 2021 (nnU-Net,
+    Error below 1e-6 of the strength for a sigma up to the extent, 1e-4 up to 10 of it. Source: Isensee 2021 (nnU-Net,
     additive brightness gradient of its DA5 training, whose strengths are in standard deviations).
     """
 
@@ -139,7 +139,7 @@ class LocalGamma(ImageOp):
     in BrightnessGradient. `gamma`: above 0, 1 changes nothing. `centre_fraction`,
     `sigma_fraction`: as in BrightnessGradient.
 
-    Error below 1e-5 of the image's range for a sigma up to the extent. Source: Isensee 2021
+    Error below 2e-6 of the image's range for a sigma up to the extent. Source: Isensee 2021
     (nnU-Net, local gamma of its DA5 training).
     """
 
