@@ -126,7 +126,7 @@ def test_a_sigmoid_is_itks(backend, grid, dtype):
         outputMinimum=-1.0,
         outputMaximum=2.0,
     )
-    result = made(source, mm.Sigmoid(alpha=20.0, low=-1.0, high=2.0), backend=backend)
+    result = made(source, mm.Sigmoid(alpha=20.0, over="image", low=-1.0, high=2.0), backend=backend)
     assert result.dtype == np.float32
     oracles.check_close(result, expected, 3e-6, "sigmoid")
 

@@ -32,6 +32,7 @@ from millimorph.program.levels import (
     SigmoidCurve,
     WindowLine,
 )
+from millimorph.program.regions import Foreground, WholeImage
 
 Steps = tuple[Pointwise | VolumeStep, ...]
 
@@ -57,10 +58,7 @@ def level_steps(op: LevelOp, subject: Subject) -> Steps:
         case Invert():
             return (Inversion(_optional(op.about)),)
         case Sigmoid():
-            alpha = amount(op.alpha, op.alpha_fraction)
-            return (
-                SigmoidCurve(alpha, _optional(op.midpoint), _optional(op.low), _optional(op.high)),
-            )
+            return (_sigmoid(op),)
         case IntensityCurve():
             strength = number(op.strength)
             return (_random_curve(op, strength, subject),) if strength else ()
@@ -88,6 +86,13 @@ def _window(op: Window) -> WindowLine:
         level = Place(number(op.level))
     width = amount(op.width, op.width_fraction)
     return WindowLine(level, width, number(op.low), number(op.high))
+
+
+def _sigmoid(op: Sigmoid) -> SigmoidCurve:
+    alpha = amount(op.alpha, op.alpha_fraction)
+    region = Foreground() if op.over == "foreground" else WholeImage()
+    midpoint = region if op.midpoint is None else number(op.midpoint)
+    return SigmoidCurve(alpha, midpoint, _optional(op.low), _optional(op.high))
 
 
 def _random_curve(op: IntensityCurve, strength: float, subject: Subject) -> MonotoneCurve:

@@ -139,9 +139,9 @@ class Window(ImageOp):
 
     op: Literal["window"] = "window"
     level: OptionalLevel = None
-    level_fraction: OptionalLevel = Uniform(0.4, 0.6)
+    level_fraction: OptionalLevel = Uniform(0.45, 0.55)
     width: OptionalWidth = None
-    width_fraction: OptionalWidth = Uniform(0.6, 1.0)
+    width_fraction: OptionalWidth = Uniform(0.8, 1.2)
     low: Level = 0.0
     high: Level = 1.0
 
@@ -176,10 +176,11 @@ class Sigmoid(ImageOp):
     `alpha`: in the image's own units, above 0: the smaller, the steeper; half of the output range
     lies within 1.1 alpha of the midpoint. Or instead `alpha_fraction` of the robust range (of the
     whole range, where the robust one is 0). The steepness of SimpleITK's data augmentation notebook
-    is 1 / alpha. `midpoint`: in the image's own units; left out, the original image's median.
-    `low`, `high`: what comes out at the far ends; left out, the original image's minimum and
-    maximum; a low above high makes the curve fall. With either given the result is float32,
-    otherwise the image keeps its type.
+    is 1 / alpha. `midpoint`: in the image's own units; left out, a median of the original image:
+    with `over` "foreground", of the voxels above Otsu's threshold, with "image", of all, as in the
+    notebook; in a picture that is mostly air, that is air. `low`, `high`: what comes out at the far
+    ends; left out, the original image's minimum and maximum; a low above high makes the curve fall.
+    With either given the result is float32, otherwise the image keeps its type.
 
     A constant image is left as it is by fractions. Error below 1e-6 of the output range.
     """
@@ -188,8 +189,9 @@ class Sigmoid(ImageOp):
 
     op: Literal["sigmoid"] = "sigmoid"
     alpha: OptionalWidth = None
-    alpha_fraction: OptionalWidth = LogUniform(0.1, 0.3)
+    alpha_fraction: OptionalWidth = LogUniform(0.1, 0.25)
     midpoint: OptionalLevel = None
+    over: Literal["image", "foreground"] = "foreground"
     low: OptionalLevel = None
     high: OptionalLevel = None
 
@@ -224,7 +226,7 @@ class IntensityCurve(ImageOp):
     """
 
     op: Literal["intensity_curve"] = "intensity_curve"
-    strength: Annotated[Parameter, Range(low=0.0, high=3.0)] = Uniform(0.2, 0.6)
+    strength: Annotated[Parameter, Range(low=0.0, high=3.0)] = Uniform(0.1, 0.4)
     control_points: Annotated[WholeParameter, Whole(low=1, high=MOST_CONTROL_POINTS)] = 4
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from millimorph.program.amounts import Amount
+from millimorph.program.regions import Foreground, WholeImage
 
 
 @dataclass(frozen=True)
@@ -89,15 +90,19 @@ class Inversion:
 
 @dataclass(frozen=True)
 class SigmoidCurve:
-    """From low to high along a logistic curve; None: the original's median, minimum, maximum."""
+    """From low to high along a logistic curve; None: the original's minimum and maximum.
+
+    `midpoint`: a level, or the part of the original image of which it is the median.
+    """
 
     alpha: Amount
-    midpoint: float | None
+    midpoint: float | WholeImage | Foreground
     low: float | None
     high: float | None
 
     def __str__(self) -> str:
-        middle = "the median" if self.midpoint is None else f"{self.midpoint:.4g}"
+        own = isinstance(self.midpoint, float)
+        middle = f"{self.midpoint:.4g}" if own else f"the median of the {self.midpoint}"
         return f"sigmoid about {middle}, alpha {self.alpha}"
 
 

@@ -10,7 +10,13 @@ import numpy.typing as npt
 
 from millimorph.backends.cpu.curves import curve_pieces
 from millimorph.backends.cpu.pieces import PIECE_VOXELS, Write, in_threads
-from millimorph.backends.cpu.sources import grey_levels, median, robust_limits, value_range
+from millimorph.backends.cpu.sources import (
+    foreground_median,
+    grey_levels,
+    median,
+    robust_limits,
+    value_range,
+)
 from millimorph.backends.cpu.statistics import Moments, moments
 from millimorph.backends.scene import Scene, Where
 from millimorph.errors import ImageError
@@ -30,6 +36,7 @@ from millimorph.program.levels import (
     SigmoidCurve,
     WindowLine,
 )
+from millimorph.program.regions import Foreground, WholeImage
 
 Float32 = npt.NDArray[np.float32]
 
@@ -163,7 +170,13 @@ def _sigmoid(step: SigmoidCurve, values: Float32, scene: Scene) -> None:
     alpha = step.alpha.number * (high - low if step.alpha.of_robust_range else 1.0)
     if np.float32(alpha) == 0.0:
         return
-    middle = median(scene.original, scene) if step.midpoint is None else step.midpoint
+    match step.midpoint:
+        case WholeImage():
+            middle = median(scene.original, scene)
+        case Foreground():
+            middle = foreground_median(scene.original, scene)
+        case level:
+            middle = level
     least, most = _extent(scene)
     ends = least if step.low is None else step.low, most if step.high is None else step.high
     levels.sigmoid(

@@ -13,7 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from millimorph.backends.scene import Rules
-from millimorph.images import LabelMap, ScalarImage, background_value, check_finite
+from millimorph.images import (
+    LabelMap,
+    ScalarImage,
+    background_value,
+    check_finite,
+    otsu_threshold,
+)
+from millimorph.kernels import foreground
 from millimorph.kernels.elementary import exp
 from millimorph.program import Amount, Sampled
 
@@ -119,15 +126,21 @@ def robust_range(source: Source, rules: Rules) -> float:
 
 
 def median(source: Source, rules: Rules) -> float:
-    """The median of the source: the mean of the two middle ones of an even number of voxels."""
+    """The median of the source."""
+    return remember(
+        source, ("median", rules.nan), lambda: foreground.median(clean(source, rules).reshape(-1))
+    )
+
+
+def foreground_median(source: Source, rules: Rules) -> float:
+    """The median of what lies above Otsu's threshold; of all of a constant source."""
 
     def make() -> float:
         voxels = clean(source, rules).reshape(-1)
-        ranks = (voxels.size - 1) // 2, voxels.size // 2
-        ranked = np.partition(voxels, ranks)
-        return 0.5 * (float(ranked[ranks[0]]) + float(ranked[ranks[1]]))
+        above = voxels[voxels > otsu_threshold(voxels)]
+        return foreground.median(above if above.size else voxels)
 
-    return remember(source, ("median", rules.nan), make)
+    return remember(source, ("foreground median", rules.nan), make)
 
 
 def grey_levels(amount: Amount, source: Source, rules: Rules) -> float:

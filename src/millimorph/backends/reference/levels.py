@@ -8,6 +8,7 @@ from scipy.interpolate import PchipInterpolator
 from millimorph.backends.reference.originals import grey_levels, original_voxels, robust_limits
 from millimorph.backends.reference.sampling import Floats
 from millimorph.backends.scene import Scene, Where
+from millimorph.images import otsu_threshold
 from millimorph.kernels.elementary import exp, log
 from millimorph.program.levels import (
     ContrastChange,
@@ -23,6 +24,7 @@ from millimorph.program.levels import (
     SigmoidCurve,
     WindowLine,
 )
+from millimorph.program.regions import Foreground, WholeImage
 
 
 def apply(step: LevelCurve, values: Floats, where: Where) -> Floats:
@@ -119,11 +121,15 @@ def _sigmoid(step: SigmoidCurve, values: Floats, scene: Scene) -> Floats:
     alpha = step.alpha.number * (high - low if step.alpha.of_robust_range else 1.0)
     if alpha == 0.0:
         return values
-    middle = (
-        float(np.median(original_voxels(scene).astype(np.float64)))
-        if step.midpoint is None
-        else step.midpoint
-    )
+    voxels = original_voxels(scene).astype(np.float64)
+    match step.midpoint:
+        case WholeImage():
+            middle = float(np.median(voxels))
+        case Foreground():
+            above = voxels[voxels > otsu_threshold(voxels)]
+            middle = float(np.median(above if above.size else voxels))
+        case level:
+            middle = level
     least, most = _extent(scene)
     start = least if step.low is None else step.low
     end = most if step.high is None else step.high
