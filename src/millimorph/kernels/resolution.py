@@ -30,7 +30,7 @@ def acquire(volume, places, weights, slices, work, out):
         for row in range(rows):
             at = plane + row * nx
             combine_lines(work, 0, nx, places[1][row], weights[1][row], nx, work, at)
-            combine_row(work, at, places[2], weights[2], written, (m * rows + row) * columns)
+            combine_columns(work, at, places[2], weights[2], written, (m * rows + row) * columns)
 
 
 @kernel
@@ -50,7 +50,9 @@ def restore(low, places, weights, slices, ready, ring, out):
             while ready <= place:
                 for row in range(rows):
                     start = (ready * rows + row) * columns
-                    combine_row(flat, start, places[2], weights[2], ring, RING * plane + row * nx)
+                    combine_columns(
+                        flat, start, places[2], weights[2], ring, RING * plane + row * nx
+                    )
                 for y in range(ny):
                     at = (ready % RING) * plane + y * nx
                     combine_lines(ring, RING * plane, nx, places[1][y], weights[1][y], nx, ring, at)
@@ -86,15 +88,32 @@ def combine_lines(source, start, pitch, places, weights, count, out, at):
 
 
 @kernel
-def combine_row(source, start, places, weights, out, at):
-    """Combine the columns of one row of `source` from `start` on."""
-    to = np.uint64(at)
-    begin = np.uint64(start)
+def combine_columns(source, start, places, weights, out, at):
+    """Combine the columns of the row of `source` from `start` on into `out` from `at`.
+
+    `places` and `weights` lie (count, columns); without a place the row is copied.
+    """
+    begin, to = np.uint64(start), np.uint64(at)
     n = np.uint64(places.shape[1])
-    zero = np.uint64(0)
-    for i in range(n):
-        out[to + i] = source[begin + places[zero, i]]
-    for k in range(np.uint64(1), np.uint64(places.shape[0])):
+    count = places.shape[0]
+    if count == 0:
         for i in range(n):
-            base = source[begin + places[zero, i]]
-            out[to + i] += weights[k, i] * (source[begin + places[k, i]] - base)
+            out[to + i] = source[begin + i]
+    elif count == 1:
+        for i in range(n):
+            out[to + i] = source[begin + places[np.uint64(0), i]]
+    else:
+        combine_two(source, begin, places, weights, out, to)
+        for k in range(np.uint64(2), np.uint64(count)):
+            for i in range(n):
+                first = source[begin + places[np.uint64(0), i]]
+                out[to + i] += weights[k, i] * (source[begin + places[k, i]] - first)
+
+
+@kernel
+def combine_two(source, begin, places, weights, out, to):
+    """Combine each column's first two places."""
+    zero, one = np.uint64(0), np.uint64(1)
+    for i in range(np.uint64(places.shape[1])):
+        first = source[begin + places[zero, i]]
+        out[to + i] = first + weights[one, i] * (source[begin + places[one, i]] - first)

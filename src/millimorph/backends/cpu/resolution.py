@@ -1,5 +1,6 @@
 """Lower resolution: slices as weighted sums of voxels, then voxels from slices, axis by axis."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,6 +14,7 @@ from millimorph.program.stencils import LowerResolution, SliceInterpolation, Sli
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
+Places = npt.NDArray[np.intp]
 
 FWHM_IN_SD = 2.3548200450309493
 """Full width at half maximum of a Gaussian: 2 sqrt(2 ln 2) standard deviations."""
@@ -31,51 +33,25 @@ class Combination:
     Weights sum to 1; the first place's is what the others leave.
     """
 
-    places: npt.NDArray[np.uint32]
+    places: Places
     weights: Float32
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-
-@dataclass(frozen=True, eq=False)
-class Combinations:
-    """The combinations along z, y and x, as the kernels take them: those along x transposed."""
-
-    size: tuple[int, int, int]
-    places: tuple[npt.NDArray[np.uint32], ...]
-    weights: tuple[Float32, ...]
-
-    @staticmethod
-    def of(z: Combination, y: Combination, x: Combination) -> "Combinations":
-        """From one for each axis."""
-        return Combinations(
-            (len(z), len(y), len(x)),
-            (z.places, y.places, np.ascontiguousarray(x.places.T)),
-            (z.weights, y.weights, np.ascontiguousarray(x.weights.T)),
-        )
 
 
 def lower(step: LowerResolution, channel: Float32, threads: int, write: WriteRun) -> None:
     """Hand over one channel (z, y, x) at lower resolution."""
     axes = tuple(zip(reversed((*step.axes, None)[:3]), channel.shape, strict=True))
-    low = _acquired(
-        channel,
-        Combinations.of(*(acquisition(s, n, step.profile) if s else _as_it_is(n) for s, n in axes)),
-        threads,
-    )
+    made = [acquisition(s, n, step.profile) if s else _as_it_is(n) for s, n in axes]
+    low = _acquired(channel, made, threads)
     if step.interpolation == "cubic":
         for axis, (slices, _) in enumerate(axes):
             if slices is not None:
                 _turn_into_coefficients(low, axis)
-    back = Combinations.of(
-        *(interpolation(s, n, step.interpolation) if s else _as_it_is(n) for s, n in axes)
-    )
+    back = [interpolation(s, n, step.interpolation) if s else _as_it_is(n) for s, n in axes]
     _restore(low, back, threads, write)
 
 
 def _as_it_is(size: int) -> Combination:
-    return Combination(np.arange(size, dtype=np.uint32)[:, None], np.ones((size, 1), np.float32))
+    return Combination(np.arange(size, dtype=np.intp)[:, None], np.ones((size, 1), np.float32))
 
 
 @lru_cache(maxsize=16)
@@ -131,7 +107,7 @@ def _combination(places: Float64, weights: Float64, size: int) -> Combination:
     total = weights[:, 0].copy()
     for k in range(1, weights.shape[1]):
         total += weights[:, k]
-    inside = np.clip(places, 0, size - 1).astype(np.uint32)
+    inside = np.clip(places, 0, size - 1).astype(np.intp)
     scaled = weights / total[:, None]
     return Combination(inside, scaled.astype(np.float32))
 
@@ -158,38 +134,56 @@ def _gaussian_shares(offsets: Float64, voxel: float) -> Float64:
     return total
 
 
-def _acquired(volume: Float32, made: Combinations, threads: int) -> Float32:
-    """The slices of a volume (z, y, x) along all axes."""
+def _acquired(volume: Float32, made: Sequence[Combination], threads: int) -> Float32:
+    """The slices of a volume (z, y, x); `made` along z, y, x."""
     from millimorph.kernels import resolution
 
     _, ny, nx = volume.shape
-    out = np.empty(made.size, np.float32)
+    places, weights = _unzipped(made)
+    out = np.empty([len(axis.places) for axis in made], np.float32)
 
     def acquire(slices: tuple[int, int]) -> None:
         work = np.empty(2 * ny * nx, np.float32)
-        resolution.acquire(volume, made.places, made.weights, slices, work, out)
+        resolution.acquire(volume, places, weights, slices, work, out)
 
-    in_threads(threads, _chunks(made.size[0], 1, threads), acquire)
+    in_threads(threads, _chunks(len(out), 1, threads), acquire)
     return out
 
 
-def _restore(low: Float32, back: Combinations, threads: int, write: WriteRun) -> None:
+def _restore(low: Float32, back: Sequence[Combination], threads: int, write: WriteRun) -> None:
     """Hand over the voxels that are made of slices, some at a time."""
     from millimorph.kernels import resolution
 
-    plane = back.size[1] * back.size[2]
+    places, weights = _unzipped(back)
+    nz, ny, nx = (len(axis.places) for axis in back)
+    plane = ny * nx
     depth = max(1, PIECE_VOXELS // plane)
+    needed = resolution.RING * plane + low.shape[1] * nx
 
     def restore(slices: tuple[int, int]) -> None:
-        ring = np.empty(resolution.RING * plane + low.shape[1] * back.size[2], np.float32)
+        ring = np.empty(needed, np.float32)
         out = np.empty(depth * plane, np.float32)
-        ready = int(back.places[0][slices[0]].min())
+        ready = int(places[0][slices[0]].min())
         for bottom in range(slices[0], slices[1], depth):
             some = (bottom, min(bottom + depth, slices[1]))
-            ready = resolution.restore(low, back.places, back.weights, some, ready, ring, out)
+            ready = resolution.restore(low, places, weights, some, ready, ring, out)
             write(bottom * plane, out[: (some[1] - bottom) * plane])
 
-    in_threads(threads, _chunks(back.size[0], depth, threads), restore)
+    in_threads(threads, _chunks(nz, depth, threads), restore)
+
+
+def _unzipped(axes: Sequence[Combination]) -> tuple[tuple[Places, ...], tuple[Float32, ...]]:
+    """Places and weights as the kernels take them: those along x transposed, none to copy rows."""
+    z, y, x = axes
+    places: Places = np.ascontiguousarray(x.places.T)
+    weights: Float32 = np.ascontiguousarray(x.weights.T)
+    count = 0 if _is_copy(x) else len(places)
+    return (z.places, y.places, places[:count]), (z.weights, y.weights, weights[:count])
+
+
+def _is_copy(axis: Combination) -> bool:
+    places = axis.places
+    return places.shape[1] == 1 and bool((places[:, 0] == np.arange(len(places))).all())
 
 
 def _chunks(count: int, step: int, threads: int) -> list[tuple[int, int]]:
