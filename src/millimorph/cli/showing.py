@@ -19,7 +19,6 @@ from millimorph.ops import ImageOp, LabelOp, LabelsToImage
 from millimorph.recipe import LabelSampling, Pipeline, Recipe, describe_design, draw
 from millimorph.report import pipeline_sheet
 from millimorph.report.captions import caption_of
-from millimorph.report.trials import trials
 
 _SIZES = {2: (512, 512), 3: (256, 256, 128)}
 
@@ -57,7 +56,7 @@ def imagined_case(
     else:
         grid = ImageGrid(_SIZES[pipeline.axes] if size is None else size, spacing_mm)
     image_names, label_names = _named_parts(pipeline)
-    if not image_names and not any(isinstance(t.op, LabelsToImage) for t in trials(pipeline)):
+    if not image_names and not any(isinstance(op, LabelsToImage) for op in pipeline.single_ops):
         image_names = ["image"]
     blank = ScalarImage(np.zeros(grid.shape, np.float32), grid)
     labels = LabelMap(np.zeros(grid.shape, np.uint8), grid)
@@ -101,16 +100,16 @@ def _named_parts(pipeline: Pipeline) -> tuple[list[str], list[str]]:
     images: list[str] = []
     labels: list[str] = []
     made: set[str] = set()
-    for trial in trials(pipeline):
-        match trial.op:
+    for op in pipeline.single_ops:
+        match op:
             case LabelsToImage():
-                labels.append(trial.op.labels or "labels")
-                made.add(trial.op.image)
+                labels.append(op.labels or "labels")
+                made.add(op.image)
             case LabelOp():
-                labels += trial.op.labels or ("labels",)
+                labels += op.labels or ("labels",)
             case ImageOp():
-                images += trial.op.images or ()
-                labels += filter(None, (getattr(trial.op, "mask", None),))
+                images += op.images or ()
+                labels += filter(None, (getattr(op, "mask", None),))
     for name, how in pipeline.sampling.items():
         (labels if isinstance(how, LabelSampling) else images).append(name)
     like = None if pipeline.reference is None else pipeline.reference.like

@@ -32,6 +32,7 @@ from millimorph.images import check_name
 from millimorph.io.atomic import TEMPORARY_PREFIX
 from millimorph.io.extensions import WRITTEN_EXTENSIONS
 from millimorph.io.layouts import DEFAULT_IMAGE
+from millimorph.ops import LabelsToImage
 from millimorph.recipe import ENGINE, Pipeline, draw, sample_count
 from millimorph.runner import Backend
 from millimorph.values import plain
@@ -188,6 +189,13 @@ def _check(request: DatasetRequest) -> None:
             raise PipelineError(str(error)) from None
         if names.count(name) > 1:
             raise PipelineError(f'the name "{name}" is given to two patterns; names are unique')
+    made = [op.image for op in request.pipeline.single_ops if isinstance(op, LabelsToImage)]
+    taken = [name for name in made if name in names]
+    if taken:
+        raise PipelineError(
+            f'the pipeline makes the image "{taken[0]}", but a pattern has that name already; name '
+            "one of them otherwise"
+        )
     sampled = [*request.images, *request.labels] or [DEFAULT_IMAGE]
     unknown = [name for name in request.pipeline.sampling if name not in sampled]
     if unknown:

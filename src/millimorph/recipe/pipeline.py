@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from millimorph.designs import Design, DesignRule
-from millimorph.ops import AnyOp, OneOf, QuarterTurn, SomeOf, is_spatial
+from millimorph.ops import AnyOp, OneOf, QuarterTurn, SimpleOp, SomeOf, is_spatial
 from millimorph.parameters import Whole
 from millimorph.recipe.identify import with_ids
 from millimorph.recipe.reference import Reference
@@ -67,6 +67,11 @@ class Pipeline(Value):
         """How many axes recipes have numbers for: 2 or 3."""
         told = self._told_dimensions()
         return told[0][1] if told else 3
+
+    @property
+    def single_ops(self) -> tuple[SimpleOp, ...]:
+        """The ops of both lists in their order, those of choices one by one."""
+        return tuple(op for _, op in self._all_ops() if not isinstance(op, OneOf | SomeOf))
 
     def _told_dimensions(self) -> list[tuple[str, int]]:
         """Each place that tells the dimension, with what it tells."""
