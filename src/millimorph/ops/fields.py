@@ -71,7 +71,8 @@ class BiasField(ImageOp):
     `control_spacing_fraction`, 0.01 to 10 of the image's longest side. `black_level`: b, as in
     MultiplicativeAndAdditiveField; left out, the original image's minimum.
 
-    Relative error of exp(f) below 1e-6 for a log_sd up to 1, 5e-6 up to 5. Source: Billot 2023 (SynthSeg), Unser 1999 (B-splines).
+    Relative error of exp(f) below 1e-6 for a log_sd up to 1, 5e-6 up to 5. Source: Billot 2023
+    (SynthSeg), Unser 1999 (B-splines).
 
     Raises:
         CompileError: more than a million control points.
@@ -80,7 +81,7 @@ class BiasField(ImageOp):
     model_config = not_both("control_spacing_mm", "control_spacing_fraction")
 
     op: Literal["bias_field"] = "bias_field"
-    log_sd: Annotated[Parameter, Range(low=0.0, high=5.0)] = Uniform(0.1, 0.3)
+    log_sd: Annotated[Parameter, Range(low=0.0, high=5.0)] = Uniform(0.05, 0.25)
     control_spacing_mm: Annotated[
         Parameter | None, Range(low=0.0, above_low=True, unit="mm", optional=True)
     ] = None
@@ -109,8 +110,9 @@ class BrightnessGradient(ImageOp):
     `sigma_fraction`: 0.01 to 10 of the extent, likewise. Where the Gaussian is the same in all
     voxels, as in an image of one voxel, nothing changes.
 
-    Error below 1e-6 of the strength for a sigma up to the extent, 1e-4 up to 10 of it. Source: Isensee 2021 (nnU-Net,
-    additive brightness gradient of its DA5 training, whose strengths are in standard deviations).
+    Error below 1e-6 of the strength for a sigma up to the extent, 1e-4 up to 10 of it.
+    Source: Isensee 2021 (nnU-Net, additive brightness gradient of its DA5 training, whose strengths
+    are in standard deviations).
     """
 
     model_config = not_both("strength", "strength_fraction")
