@@ -14,7 +14,6 @@ from millimorph.kernels._jit import inlined, kernel
 LN2 = np.float32(0.6931471805599453)
 LOG2E = np.float32(1.4426950408889634)
 LN2_HIGH, LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
-HALF_PI = np.float32(1.5707963267948966)
 HALF_PI_32 = np.float32(1.5707963267948966 * 2.0**-32)
 ONE = np.float32(1.0)
 UNIT_24 = np.float32(2.0**-24)
@@ -105,13 +104,6 @@ def turned(a, quarters):
     cosine ^= np.int32(np.int32(quarters + np.int32(1)) << np.int32(30)) & SIGN
     sine ^= np.int32(quarters << np.int32(30)) & SIGN
     return np.int32(cosine).view(np.float32), np.int32(sine).view(np.float32)
-
-
-@inlined
-def turn(u):
-    """Cosine and sine of 2 pi u for u in [0, 1)."""
-    quarters = np.rint(u * np.float32(4.0))
-    return turned((u * np.float32(4.0) - quarters) * HALF_PI, np.int32(quarters))
 
 
 @inlined
