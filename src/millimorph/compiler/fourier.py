@@ -82,7 +82,7 @@ def _ghosting(op: Ghosting, subject: Subject) -> tuple[LineComb, ...]:
     gain = number(op.intensity)
     share = number(op.restored)
     restored = max(1, math.floor(0.5 * share * lines + 0.5)) if share > 0.0 else 0
-    if lines < period or gain == 0.0 or restored > lines // 2:
+    if lines < period or gain == 0.0 or share == 1.0:
         return ()
     return (LineComb(axis, period, gain, restored),)
 

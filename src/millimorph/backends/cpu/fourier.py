@@ -51,6 +51,7 @@ def _mix(step: SegmentMix, volume: Float32, scene: Scene, write: Write) -> None:
 
     panels = Panels(Shape(*volume.shape), step.axis)
     job = _source(volume, scene)
+    sources = [_read_only(flat) for flat in job.flat]
     rules = (job.taps.frame, job.taps.strides, job.taps.steps, job.slices)
     matrices = [panels.ordered(_index_map(pose.pull, scene.grid)) for pose in step.poses]
     weights = segment_weights(step, panels.lines)
@@ -62,7 +63,7 @@ def _mix(step: SegmentMix, volume: Float32, scene: Scene, write: Write) -> None:
         for matrix, copy in zip(matrices, copies[1:], strict=True):
             flat = copy.reshape(-1)
             rows = panels.rows(cut)
-            fourier.moved_rows(matrix, rows, panels.rows_shape, rules, job.flat[channel], flat)
+            fourier.moved_rows(matrix, rows, panels.rows_shape, rules, sources[channel], flat)
         spectra = _spectrum(copies, panels)
         total = spectra[0]
         _scale(total, weights[0], panels)
@@ -81,6 +82,13 @@ def _source(volume: Float32, scene: Scene) -> Job:
     sample = Sampled("images", scene.name, "linear", "edge", "float32", channels=len(volume))
     stage = Resample((sample,), grid, grid, AffineTransform.identity(grid.dimension))
     return make_job(sample, still, stage)
+
+
+def _read_only(flat: Float32) -> Float32:
+    """A view of one type for the compiler, whatever made the array."""
+    view = flat.view()
+    view.flags.writeable = False
+    return view
 
 
 def _index_map(pull: AffineTransform, grid: ImageGrid) -> Float64:
