@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         PipelineError,
         TransformError,
     )
-    from millimorph.generate import DatasetRequest, generate_dataset
+    from millimorph.generate import DatasetRequest, generate_dataset, job_status, verify
     from millimorph.generate.replay import replay
     from millimorph.geometry import ImageGrid, reference_grid
     from millimorph.images import (
@@ -159,7 +159,7 @@ _WHERE = {
     "distributions": "Choice LogUniform Normal TruncatedNormal Uniform",
     "errors": "CompileError FileError GeometryError ImageError LabelError MillimorphError "
     "MillimorphWarning OutputError PipelineError TransformError",
-    "generate": "DatasetRequest generate_dataset replay",
+    "generate": "DatasetRequest generate_dataset job_status replay verify",
     "geometry": "ImageGrid reference_grid",
     "images": "Boxes Case FrameAxis LabelMap Landmarks ScalarImage crop_to_foreground "
     "fit_histogram_landmarks histogram_quantiles",
@@ -315,6 +315,7 @@ __all__ = [
     "get_pipeline",
     "histogram_quantiles",
     "inspect_path",
+    "job_status",
     "labels_from_sitk",
     "load_pipeline",
     "named_pipelines",
@@ -333,6 +334,7 @@ __all__ = [
     "run",
     "to_displacement_field",
     "to_sitk",
+    "verify",
     "write_boxes",
     "write_image",
     "write_labels",

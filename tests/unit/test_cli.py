@@ -127,6 +127,22 @@ def test_generate_without_patterns_takes_every_image(inputs):
     assert (out / "p1_ct" / "p1_ct__0000_image.mha").is_file()
 
 
+def test_status_and_verify_tell_of_the_folder(inputs, capsys):
+    assert generate(inputs) == 0
+    out = inputs.parent / "out"
+    capsys.readouterr()
+    assert run_command(["status", str(out)]) == 0
+    assert "4 finished samples of 2 cases, 2 each" in capsys.readouterr().out
+    assert run_command(["verify", str(out)]) == 0
+    assert "all as they were written" in capsys.readouterr().out
+    damaged = min(out.glob("*/*.nii.gz"))
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    assert run_command(["verify", str(out)]) == 1
+    told = capsys.readouterr().out
+    assert damaged.name in told
+    assert "next:" in told
+
+
 def test_cases_left_out_make_exit_code_3_and_a_table(inputs, capsys):
     (inputs / "p1_ct.nii.gz").write_bytes(b"")
     assert generate(inputs) == 3

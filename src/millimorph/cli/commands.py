@@ -237,6 +237,47 @@ def show(  # noqa: PLR0913 - one parameter per option
 
 @app.command(
     help_epilogue="""Examples:
+  millimorph status augmented"""
+)
+def status(out: Path, /) -> int:
+    """Say how far a job is, from its output folder.
+
+    Args:
+        out: The folder that `generate` wrote to.
+    """
+    from millimorph.cli.texts import status_text
+    from millimorph.generate import job_status
+
+    found = job_status(out)
+    _say(status_text(found))
+    return DONE_IN_PART if found.failures else DONE
+
+
+@app.command(
+    help_epilogue="""Examples:
+  millimorph verify augmented
+
+What is damaged or missing is made again by the generate command that made the folder, once the
+damaged files are removed."""
+)
+def verify(out: Path, /) -> int:
+    """Hash every file of an output folder again; name what is damaged, missing or extra.
+
+    Args:
+        out: The folder that `generate` wrote to.
+    """
+    from millimorph.cli.progress import shown_counts
+    from millimorph.cli.texts import verification_text
+    from millimorph.generate import verify as verify_folder
+
+    with shown_counts("samples") as show:
+        found = verify_folder(out, show)
+    _say(verification_text(found))
+    return DONE if found.intact else FAILED
+
+
+@app.command(
+    help_epilogue="""Examples:
   millimorph replay augmented/p01/p01__0007.json
   millimorph replay augmented/p01/p01__0007.json --out again
   millimorph replay p01__0007.json --source-root /data/moved"""

@@ -12,7 +12,9 @@ from millimorph.generate import (
     QUARANTINE_FILE,
     DatasetReport,
     Failure,
+    JobStatus,
     ReplayReport,
+    Verification,
     read_manifest,
 )
 from millimorph.pipelines import NamedPipeline
@@ -44,6 +46,7 @@ def report_text(report: DatasetReport) -> str:
             "",
             "next:",
             f"  millimorph inspect {report.out}",
+            f"  millimorph verify {report.out}",
             f"  millimorph replay {report.out / first.sidecar}",
         ]
     return "\n".join(lines)
@@ -60,9 +63,14 @@ def _warning_rows(report: DatasetReport) -> list[str]:
 
 
 def _summary(report: DatasetReport) -> str:
-    kept = f", {report.kept} were there already" if report.kept else ""
-    cases = f"{report.cases} case{'' if report.cases == 1 else 's'}"
-    return f"made {report.made} samples of {cases} in {time_text(report.seconds)}{kept}"
+    kept = (
+        f", {report.kept} {'was' if report.kept == 1 else 'were'} there already"
+        if report.kept
+        else ""
+    )
+    cases = f"{report.cases} {_noun(report.cases, 'case')}"
+    made = f"{report.made} {_noun(report.made, 'sample')}"
+    return f"made {made} of {cases} in {time_text(report.seconds)}{kept}"
 
 
 def failure_rows(failures: Sequence[Failure]) -> list[str]:
@@ -108,6 +116,50 @@ next:
   millimorph show {demo.pipeline} --count 1
   millimorph replay {demo.report.out / first.sidecar}
   millimorph generate YOUR_FOLDER --pipeline {demo.pipeline} --out augmented"""
+
+
+def status_text(status: JobStatus) -> str:
+    """Return how many samples there are, and what was left out."""
+    counts = sorted(set(status.samples.values()))
+    spread = (
+        f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}" if counts else "0"
+    )
+    total = sum(status.samples.values())
+    finished = f"{total} finished {_noun(total, 'sample')}"
+    cases = f"{len(status.samples)} {_noun(len(status.samples), 'case')}"
+    lines = [
+        f"{status.out}: {finished} of {cases}, {spread} each",
+        f"made by {status.engine}, seed {status.seed}",
+    ]
+    if status.running is not None:
+        lines.append("a run is writing to it" if status.running else "no run is writing to it")
+    if status.failures:
+        lines += ["", "left out by the last run:", *failure_rows(status.failures)]
+    return "\n".join([*lines, "", f"next: millimorph verify {status.out}"])
+
+
+def verification_text(found: Verification) -> str:
+    """Return whether everything is as it was written, else a row per file that is not."""
+    looked = (
+        f"{found.files} {_noun(found.files, 'file')} of {found.samples} "
+        f"{_noun(found.samples, 'sample')}"
+    )
+    if found.intact:
+        return f"{found.out}: {looked}, all as they were written"
+    rows = [f"  {one.state:<7}  {one.path}: {one.reason}" for one in found.findings]
+    return "\n".join(
+        [
+            f"{found.out}: {looked}; {len(rows)} not as they were written:",
+            *rows,
+            "",
+            "next: remove what is damaged and run the same generate command again; it makes only",
+            "      what is not there",
+        ]
+    )
+
+
+def _noun(count: int, singular: str) -> str:
+    return singular if count == 1 else f"{singular}s"
 
 
 def replay_text(report: ReplayReport, sidecar: Path) -> str:

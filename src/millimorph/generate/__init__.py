@@ -17,6 +17,8 @@ from millimorph.generate.manifest import (
 from millimorph.generate.replay import ReplayReport, RoleReplay, replay
 from millimorph.generate.sample import read_output
 from millimorph.generate.sidecar import Sidecar
+from millimorph.generate.status import JobStatus, job_status
+from millimorph.generate.verify import Finding, Verification, verify
 
 __all__ = [
     "MANIFEST_FILE",
@@ -24,14 +26,19 @@ __all__ = [
     "DatasetReport",
     "DatasetRequest",
     "Failure",
+    "Finding",
+    "JobStatus",
     "ManifestLine",
     "Progress",
     "ReplayReport",
     "RoleReplay",
     "Sidecar",
+    "Verification",
     "generate_dataset",
+    "job_status",
     "read_grid",
     "read_manifest",
     "read_output",
     "replay",
+    "verify",
 ]

@@ -5,6 +5,7 @@ failed in the last run.
 """
 
 import errno
+import hashlib
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -30,7 +31,7 @@ class JobRecord(BaseModel):
     """What makes two runs the same job; the count of a random design may differ.
 
     `pipeline` is the one that was asked for; `resolved` holds what became of it for the dimensions
-    of the cases met so far, "2D" and "3D".
+    of the cases met so far, "2D" and "3D". `digest` is that of all other fields.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,16 +45,21 @@ class JobRecord(BaseModel):
     seed: int
     format: str
     backend: str
+    digest: str = ""
 
 
 @dataclass(frozen=True)
 class ManifestLine:
-    """A finished sample; paths are relative to the output folder, with forward slashes."""
+    """A finished sample; paths are relative to the output folder, with forward slashes.
+
+    `sha256` is that of the sidecar, which holds those of the files.
+    """
 
     case: str
     index: int
     recipe: str
     sidecar: str
+    sha256: str
     files: dict[str, str]
 
     @property
@@ -88,6 +94,7 @@ def claim_output(out: Path, inputs: Path, job: JobRecord) -> None:
                 f"or remove this one if it is no longer wanted"
             )
         job = job.model_copy(update={"resolved": found.resolved | job.resolved})
+    job = job.model_copy(update={"digest": _job_digest(job)})
     try:
         out.mkdir(parents=True, exist_ok=True)
         if found != job:
@@ -97,7 +104,7 @@ def claim_output(out: Path, inputs: Path, job: JobRecord) -> None:
 
 
 def read_manifest(out: Path) -> dict[str, ManifestLine]:
-    """Return the finished samples by name; a line cut off by a crash is left out."""
+    """Return the finished samples by name; a line that is cut off or damaged is left out."""
     lines: dict[str, ManifestLine] = {}
     try:
         text = (out / MANIFEST_FILE).read_text("utf-8", errors="replace")
@@ -107,7 +114,10 @@ def read_manifest(out: Path) -> dict[str, ManifestLine]:
         try:
             content = json.loads(row)
             content.pop("sample")
+            check = content.pop("check")
             line = ManifestLine(**content)
+            if check != _check_of(_manifest_content(line)):
+                continue
         except (ValueError, TypeError, KeyError, AttributeError):
             continue
         lines[line.sample] = line
@@ -116,11 +126,62 @@ def read_manifest(out: Path) -> dict[str, ManifestLine]:
 
 def write_manifest(out: Path, lines: Iterable[ManifestLine]) -> None:
     """Write the whole manifest at once, sorted by case and index."""
-    ordered = sorted(lines, key=lambda line: (line.case, line.index))
-    content = "".join(_manifest_row(line) for line in ordered).encode()
+    content = manifest_text(lines).encode()
     path = out / MANIFEST_FILE
     if not path.exists() or path.read_bytes() != content:
         write_bytes(path, content)
+
+
+def manifest_text(lines: Iterable[ManifestLine]) -> str:
+    """The text of a finished manifest: one line per sample, sorted by case and index."""
+    ordered = sorted(lines, key=lambda line: (line.case, line.index))
+    return "".join(_manifest_row(line) for line in ordered)
+
+
+def read_quarantine(out: Path) -> tuple[Failure, ...]:
+    """Return what failed in the last run.
+
+    Raises OutputError for a file that is not as it was written.
+    """
+    path = out / QUARANTINE_FILE
+    try:
+        rows = path.read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return ()
+    except (OSError, UnicodeDecodeError) as error:
+        raise OutputError(f"{path}: cannot be read: {error}") from None
+    try:
+        found = [json.loads(row) for row in rows]
+        failures = tuple(Failure(one["case"], one["index"], one["reason"]) for one in found)
+    except (ValueError, TypeError, KeyError):
+        failures = ()
+    if _quarantine_text(failures) != "".join(f"{row}\n" for row in rows):
+        raise OutputError(f"{path}: is not as it was written")
+    return failures
+
+
+def read_job(out: Path) -> JobRecord:
+    """Return the job that a folder belongs to.
+
+    Raises OutputError for a folder without one, or with one that is not as it was written.
+    """
+    path = out / JOB_FILE
+    try:
+        content = path.read_bytes()
+        job = JobRecord.model_validate_json(content)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(f"{out}: no folder of a millimorph job: {JOB_FILE}: {reason}") from None
+    except ValidationError:
+        raise OutputError(f"{path}: is not as it was written") from None
+    if job.digest != _job_digest(job) or content != _pretty(job.model_dump(mode="json")):
+        raise OutputError(f"{path}: is not as it was written")
+    return job
+
+
+def _job_digest(job: JobRecord) -> str:
+    text = json.dumps(job.model_dump(mode="json", exclude={"digest"}), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write_quarantine(out: Path, failures: Iterable[Failure]) -> None:
@@ -128,9 +189,23 @@ def write_quarantine(out: Path, failures: Iterable[Failure]) -> None:
     ordered = sorted(failures, key=lambda one: (one.case, -1 if one.index is None else one.index))
     path = out / QUARANTINE_FILE
     if ordered:
-        write_bytes(path, "".join(_row(asdict(failure)) for failure in ordered).encode())
+        write_bytes(path, _quarantine_text(ordered).encode())
     else:
         path.unlink(missing_ok=True)
+
+
+def _quarantine_text(failures: Iterable[Failure]) -> str:
+    """One line per failure, each with a short digest of itself."""
+    rows = []
+    for failure in failures:
+        content = asdict(failure)
+        rows.append(_row({**content, "check": _check_of(content)}))
+    return "".join(rows)
+
+
+def _check_of(content: Mapping[str, object]) -> str:
+    """A short digest of a row, so that a damaged one is known."""
+    return hashlib.blake2b(_row(content).encode(), digest_size=8).hexdigest()
 
 
 class ManifestLog:
@@ -205,7 +280,7 @@ def _job_of(out: Path) -> JobRecord | None:
 
 
 def _identity(job: JobRecord, dimensions: Collection[str]) -> dict[str, Any]:
-    content = job.model_dump(mode="json", exclude={"schema_version", "job"})
+    content = job.model_dump(mode="json", exclude={"schema_version", "job", "digest"})
     content["resolved"] = {name: content["resolved"][name] for name in sorted(dimensions)}
     random = content["design"].get("random")
     if isinstance(random, dict):
@@ -232,7 +307,12 @@ def _short(value: object) -> str:
 
 
 def _manifest_row(line: ManifestLine) -> str:
-    return _row({"sample": line.sample, **asdict(line)})
+    content = _manifest_content(line)
+    return _row({**content, "check": _check_of(content)})
+
+
+def _manifest_content(line: ManifestLine) -> dict[str, object]:
+    return {"sample": line.sample, **asdict(line)}
 
 
 def _row(content: Mapping[str, object]) -> str:

@@ -4,6 +4,7 @@ A failure is a value: the case or the sample that failed, and why. Only a failur
 as an exception, since it concerns every sample.
 """
 
+import hashlib
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -174,6 +175,7 @@ class SampleMaker:
             index=recipe.index,
             recipe=recipe.digest,
             sidecar=f"{recipe.case}/{name}.json",
+            sha256=hashlib.sha256(sidecar.text().encode()).hexdigest(),
             files={role: f"{recipe.case}/{one.file}" for role, one in sidecar.outputs.items()},
         )
 
