@@ -18,7 +18,7 @@ from millimorph.generate.replay import ReplayReport, RoleReplay, replay
 from millimorph.generate.sample import read_output
 from millimorph.generate.sidecar import Sidecar
 from millimorph.generate.status import JobStatus, job_status
-from millimorph.generate.verify import Finding, Verification, verify
+from millimorph.generate.verification import Finding, Verification, verify
 
 __all__ = [
     "MANIFEST_FILE",
