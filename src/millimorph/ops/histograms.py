@@ -167,7 +167,8 @@ class HistogramMatching(MeasuringOp):
     The image's own quantiles are measured exactly at the same ranks; between them the map is
     linear; beyond, it has the slope of the line from the first to the last. A grey level that
     several quantiles share becomes the mean of theirs, but the lowest and the highest level become
-    the lowest and the highest. A constant image is left as it is. The image keeps its type. With n
+    the lowest and the highest. A constant image is left as it is. The image keeps its type. Where
+    the two hold different shares of air, measure both over the foreground or a mask. With n
     quantiles it is ITK's HistogramMatchingImageFilter with n - 2 match points and no threshold at
     the mean, without ITK's bins: the two differ by about one bin of the image's histogram, and
     where many voxels have one value.
