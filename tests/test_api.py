@@ -29,6 +29,7 @@ Vignette SpecularHighlights
 Brightness Clamp Contrast IntensityCurve Invert LinearMap Sigmoid Window
 Rescale ZScore HistogramEqualization HistogramStandardization HistogramMatching
 fit_histogram_landmarks histogram_quantiles
+Motion Ghosting Spike Gibbs
 Reference Pipeline load_pipeline dump_pipeline Recipe draw Program compile run augment resample
 """
 FURTHER = """
