@@ -8,7 +8,9 @@ import numpy as np
 from millimorph.kernels._jit import inlined, kernel
 from millimorph.kernels.networks import GREATER, LESSER
 
-LANES = 64
+LANES = 256
+"""Windows that are worked on together: enough that little time goes between exchanges."""
+
 WORD = np.uint64(6)
 IN_WORD = np.uint64(63)
 ONE = np.uint64(1)
@@ -23,31 +25,35 @@ def network_rows(padded, radius, network, first, out):
     """
     rx, ry, rz = radius
     column, window, place = network
+    height, width = padded.shape[1:]
     rows, nx = out.shape
+    flat = padded.reshape(-1)
+    count = rows * width - 2 * rx
+    run = np.empty(count, np.float32)
     depth = (2 * ry + 1) * (2 * rz + 1)
     columns = np.zeros((depth, LANES + 2 * rx), np.float32)
     numbers = np.empty((depth * (2 * rx + 1), LANES), np.float32)
+    for start in range(0, count, LANES):
+        lanes = min(LANES, count - start)
+        for k in range(2 * rz + 1):
+            for j in range(2 * ry + 1):
+                at = ((first[0] + k) * height + first[1] + j) * width + start
+                copy(flat[at : at + lanes + 2 * rx], columns[k * (2 * ry + 1) + j])
+        exchange(columns, column)
+        for shift in range(2 * rx + 1):
+            for k in range(depth):
+                copy(columns[k, shift : shift + LANES], numbers[shift * depth + k])
+        exchange(numbers, window)
+        copy(numbers[place, :lanes], run[start:])
     for row in range(rows):
-        for start in range(0, nx, LANES):
-            count = min(LANES, nx - start)
-            at = 0
-            for k in range(2 * rz + 1):
-                for j in range(2 * ry + 1):
-                    line = padded[first[0] + k, first[1] + row + j]
-                    for i in range(count + 2 * rx):
-                        columns[at, i] = line[start + i]
-                    at += 1
-            exchange(columns, column)
-            at = 0
-            for shift in range(2 * rx + 1):
-                for k in range(depth):
-                    line = columns[k, shift : shift + LANES]
-                    for i in range(LANES):
-                        numbers[at, i] = line[i]
-                    at += 1
-            exchange(numbers, window)
-            for i in range(count):
-                out[row, start + i] = numbers[place, i]
+        copy(run[row * width : row * width + nx], out[row])
+
+
+@kernel
+def copy(line, target):
+    """Write a line to the start of another."""
+    for i in range(len(line)):
+        target[i] = line[i]
 
 
 @kernel

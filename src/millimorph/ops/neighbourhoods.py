@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import model_validator
 
-from millimorph.distributions import Choice, Parameter, Uniform
+from millimorph.distributions import Parameter, Uniform
 from millimorph.ops.base import PerAxisParameter, PerAxisWhole, check_one_of, not_both, prefer
 from millimorph.ops.selection import ImageOp
 from millimorph.parameters import PerAxis, Range, Whole
@@ -21,14 +21,14 @@ class Median(ImageOp):
     """Each voxel becomes the median of a window about it; edges are repeated.
 
     `radius`: in voxels, 0 to 100, one for all axes, or one for each grid axis x, y, z; 0 leaves an
-    axis alone. Left out, 1 or 2. It is the radius of ITK's MedianImageFilter; batchgeneratorsv2 and
+    axis alone. Left out, 1. It is the radius of ITK's MedianImageFilter; batchgeneratorsv2 and
     SciPy count the window, 2 radius + 1.
 
     Accuracy: exact, a voxel of the window, the same as ITK's.
     """
 
     op: Literal["median"] = "median"
-    radius: Radius = Choice((1, 2))
+    radius: Radius = 1
 
 
 class Bilateral(ImageOp):
@@ -91,8 +91,8 @@ class AdaptiveHistogramEqualization(ImageOp):
 
     op: Literal["adaptive_histogram_equalization"] = "adaptive_histogram_equalization"
     radius: Radius = 5
-    alpha: Annotated[Parameter, Range(low=0.0, high=1.0)] = Uniform(0.5, 0.9)
-    beta: Annotated[Parameter, Range(low=0.0, high=1.0)] = Uniform(0.5, 1.0)
+    alpha: Annotated[Parameter, Range(low=0.0, high=1.0)] = Uniform(0.7, 0.9)
+    beta: Annotated[Parameter, Range(low=0.0, high=1.0)] = Uniform(0.9, 1.0)
 
 
 NeighbourhoodOp = Median | Bilateral | AdaptiveHistogramEqualization
