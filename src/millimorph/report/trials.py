@@ -81,16 +81,33 @@ class Tried:
 def trials(pipeline: Pipeline) -> Iterator[Trial]:
     """The ops of a pipeline in their order, those of choices one by one."""
     spatial, intensity = with_ids(pipeline.spatial, pipeline.intensity)
-    makers = tuple(op for op in intensity if isinstance(op, LabelsToImage))
+    makers = _makers(intensity)
     bare = pipeline.replace(dimension=pipeline.axes, design=None, spatial=(), intensity=())
     for place, op in _single((*spatial, *intensity), ()):
         certain = op.replace(probability=1.0)
         if is_spatial(op):
             alone = bare.replace(spatial=(certain,), intensity=makers)
         else:
-            before = tuple(maker for maker in makers if maker != op and not isinstance(op, LabelOp))
-            alone = bare.replace(intensity=(*before, certain))
+            alone = bare.replace(intensity=(*_needed(makers, op), certain))
         yield Trial(certain, place, op.probability, alone)
+
+
+def _makers(ops: tuple[AnyOp, ...]) -> tuple[LabelsToImage, ...]:
+    """The first op that makes each image; one of a choice stands for all of it."""
+    found: dict[str, LabelsToImage] = {}
+    for _, op in _single(ops, ()):
+        if isinstance(op, LabelsToImage):
+            found.setdefault(op.image, op.replace(probability=1.0))
+    return tuple(found.values())
+
+
+def _needed(makers: tuple[LabelsToImage, ...], op: SimpleOp) -> tuple[LabelsToImage, ...]:
+    """The makers without which an op cannot be seen."""
+    if isinstance(op, LabelOp):
+        return ()
+    if isinstance(op, LabelsToImage):
+        return tuple(maker for maker in makers if maker.image != op.image)
+    return makers
 
 
 def tried(recipe: Recipe, case: Case, seen: str) -> Tried:
