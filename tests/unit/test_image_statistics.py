@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import millimorph as mm
-from millimorph.backends.cpu import ranks, statistics
+from millimorph.backends.cpu import histograms, ranks, regions, statistics
 from millimorph.images import otsu_threshold
 
 MANY = 3 * ranks.CHUNK // 2
@@ -84,6 +84,18 @@ def test_a_constant_has_exactly_no_deviation(level):
     """A deviation of rounding errors would blow noise of the last bit up to full contrast."""
     found = statistics.moments(np.full(100_003, level, np.float32))
     assert (found.mean, found.sd) == (float(np.float32(level)), 0.0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_voxels_are_held_against_float64_levels_exactly(seed):
+    """A level between two float32 is no level of either; the reference compares in float64."""
+    level = np.random.default_rng(seed).normal(0.0, 300.0)
+    nearest = np.float32(level)
+    around = np.array([np.nextafter(nearest, np.float32(end)) for end in (-1e9, 0, 1e9)])
+    around = np.append(around, nearest)
+    above, reached = regions._not_above(level), histograms._not_below([level])[0]
+    np.testing.assert_array_equal(around > above, around.astype(np.float64) > level)
+    np.testing.assert_array_equal(around >= reached, around.astype(np.float64) >= level)
 
 
 def image(array, size=None):

@@ -7,6 +7,7 @@ import numpy as np
 
 from millimorph.errors import CompileError
 from millimorph.geometry import ImageGrid
+from millimorph.program.histograms import HistogramStep
 from millimorph.program.stages import (
     LabelPass,
     MovePoints,
@@ -82,13 +83,21 @@ def _cost(stage: Stage) -> tuple[int, int]:
         case Resample():
             return _resample_cost(stage)
         case VolumePass():
-            return 1, stage.count * stage.grid.voxel_count * (FLOAT32_BYTES + _bytes(stage.written))
+            return _pass_cost(stage)
         case Paint() | LabelPass():
             return 1, 2 * stage.grid.voxel_count * _bytes(stage.written)
         case MovePoints():
             return 0, 0
         case _:
             assert_never(stage)
+
+
+def _pass_cost(stage: VolumePass) -> tuple[int, int]:
+    """One pass that reads and writes, and one that only reads where the image is measured first."""
+    voxels = stage.count * stage.grid.voxel_count
+    measuring = 1 if isinstance(stage.step, HistogramStep) else 0
+    moved = voxels * (FLOAT32_BYTES * (1 + measuring) + _bytes(stage.written))
+    return 1 + measuring, moved
 
 
 def _bytes(kind: str) -> int:

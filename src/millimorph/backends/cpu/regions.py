@@ -33,7 +33,7 @@ def measured(channel: Float32, region: Region, scene: Scene) -> Float32:
 def _not_above(level: float) -> np.float32:
     """The greatest float32 that is not above a level: the same voxels lie above either."""
     nearest = np.float32(level)
-    return nearest if nearest <= level else np.nextafter(nearest, np.float32(-np.inf))
+    return nearest if float(nearest) <= level else np.nextafter(nearest, np.float32(-np.inf))
 
 
 def _kept(values: Float32, inside: npt.NDArray[np.bool_], threads: int) -> Float32:
