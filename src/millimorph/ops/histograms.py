@@ -122,9 +122,9 @@ class HistogramStandardization(MeasuringOp):
 
     `landmarks`: the standard grey levels, from `fit_histogram_landmarks`. `percentiles`: what each
     of them is for, 0 to 100, ascending; left out, 1, 10, 20, …, 90, 99. Between landmarks the map
-    is linear; beyond, the outer pieces go on. Landmarks of TorchIO, on its scale of 0 to 100, are
-    for the percentiles 1, 10, 20, 25, 30, 40, 50, 60, 70, 75, 80, 90, 99; it uses all but 25 and
-    75. `over`, `mask`, `mask_labels`: what is measured; the same as for the fit.
+    is linear; beyond, the outer pieces go on. TorchIO 2 makes the same of its landmarks, which are
+    for the percentiles 1, 10, 20, 25, 30, 40, 50, 60, 70, 75, 80, 90, 99, but where percentiles of
+    the image coincide. `over`, `mask`, `mask_labels`: what is measured; the same as for the fit.
 
     A grey level that several percentiles share becomes the mean of their landmarks, but the lowest
     and the highest level become the lowest and the highest landmark. An image of which all
