@@ -44,7 +44,7 @@ def test_a_network_finds_the_median_of_all_zeros_and_ones(window):
 
 @pytest.mark.parametrize("window", SMALL_WINDOWS)
 def test_a_network_finds_the_median_of_near_ties(window):
-    """Zeros and ones with half of each: 100 000 draws show almost any missing exchange at 3 x 3 x 3."""
+    """Zeros and ones, half of each; at 3 x 3 x 3 enough to show almost any missing exchange."""
     count = window[0] * window[1]
     draws = 100_000 if count == 27 else 200
     places = np.random.default_rng(1).permuted(
