@@ -1,59 +1,11 @@
-"""Filters of whole volumes along one axis: Gaussian smoothing and the cubic B-spline prefilter.
+"""The cubic B-spline prefilter of whole volumes along one axis, in place.
 
-Volumes are float32 (z, y, x), C-contiguous; each kernel works in place or into its output and sums
-in one fixed order.
+Volumes are float32 (z, y, x), C-contiguous; every sum runs in one fixed order.
 """
 
 import numpy as np
 
 from millimorph.kernels._jit import kernel
-
-
-@kernel
-def convolve_lines(volume, taps, out):
-    """Convolve (outer, length, inner) along its middle axis with symmetric taps, edges repeated.
-
-    `taps` (radius + 1,) float32: the centre's weight first.
-    """
-    outer, length, inner = volume.shape
-    radius = len(taps) - 1
-    for o in range(outer):
-        for n in range(length):
-            line = out[o, n]
-            centre = volume[o, n]
-            for i in range(inner):
-                line[i] = taps[0] * centre[i]
-            for tap in range(1, radius + 1):
-                weight = taps[tap]
-                before = volume[o, max(n - tap, 0)]
-                after = volume[o, min(n + tap, length - 1)]
-                for i in range(inner):
-                    line[i] += weight * (before[i] + after[i])
-
-
-@kernel
-def convolve_rows(volume, taps, out):
-    """Convolve each row of (rows, length) with symmetric taps, edges repeated."""
-    rows, length = volume.shape
-    radius = len(taps) - 1
-    padded = np.empty(length + 2 * radius, np.float32)
-    for r in range(rows):
-        row = volume[r]
-        line = out[r]
-        for i in range(radius):
-            padded[i] = row[0]
-            padded[radius + length + i] = row[length - 1]
-        for i in range(length):
-            padded[radius + i] = row[i]
-        for i in range(length):
-            line[i] = taps[0] * padded[radius + i]
-        for tap in range(1, radius + 1):
-            weight = taps[tap]
-            before = padded[radius - tap : radius - tap + length]
-            after = padded[radius + tap : radius + tap + length]
-            for i in range(length):
-                line[i] += weight * (before[i] + after[i])
-
 
 # The pole of the interpolating cubic B-spline (Unser 1999): sqrt(3) - 2.
 POLE = np.float32(-0.26794919243112270647)

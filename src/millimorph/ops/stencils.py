@@ -32,10 +32,10 @@ class GaussianBlur(ImageOp):
     DiscreteGaussianImageFilter with its defaults).
 
     ITK's parameters: SmoothingRecursiveGaussian(sigma) is sigma_mm = sigma; its recursive
-    approximation and the sampled kernel differ by at most 1 % of the image's SD from 1.5 voxels
-    up. DiscreteGaussian(variance) is kernel "discrete" with sigma_mm = the square root of the
-    variance, and sigma_voxels where ITK is told not to use the spacing; they agree within 1e-5 of
-    the image's SD up to a variance of 20 square voxels.
+    approximation and the sampled kernel differ by at most 0.3 % of the image's range from a sigma
+    of 1 voxel up. DiscreteGaussian(variance) is kernel "discrete" with sigma_mm = the square root
+    of the variance, and sigma_voxels where ITK is told not to use the spacing; they agree within
+    1e-5 of the image's SD up to a variance of 20 square voxels.
 
     Accuracy: within 1e-6 of the largest magnitude of float64 arithmetic.
     """
@@ -103,10 +103,11 @@ class LowResolution(ImageOp):
     image, which stays where it is.
 
     `profile`: what a slice averages: "box" (all of its thickness evenly), "triangle" or "gaussian"
-    (the thickness is the full width at half maximum), each over voxels taken as constant and at
-    least one voxel wide; or "nearest", the voxel nearest to its centre, which aliases and shifts
-    by up to half a voxel. `interpolation` on the way back: "linear", "cubic" (interpolating cubic
-    B-spline, which overshoots at edges) or "nearest" (steps).
+    (the thickness is the full width at half maximum), each over voxels taken as constant, at least
+    one voxel wide and with its centre of mass at the slice's centre; or "nearest", the voxel
+    nearest to its centre, which aliases and shifts by up to half a voxel. `interpolation` on the
+    way back: "linear", "cubic" (interpolating cubic B-spline, which overshoots at edges) or
+    "nearest" (steps; a voxel midway takes the upper slice).
 
     nnU-Net's SimulateLowResolution is zoom = Uniform(0.5, 1), profile "nearest", interpolation
     "linear" in batchgeneratorsv2, "cubic" before.

@@ -29,6 +29,13 @@ def smooth(channel: Float32, sd_voxels: Sequence[float], threads: int = 1) -> Fl
     return _whole(channel, Filters.gaussian(sd_voxels), threads)
 
 
+def read_only(voxels: Float32) -> Float32:
+    """The same voxels, so that kernels meet one type whether or not a caller may write to them."""
+    view = voxels.view()
+    view.setflags(write=False)
+    return view
+
+
 @dataclass(frozen=True, eq=False)
 class Filters:
     """The weights along z, y and x: the centre's, those of the pairs, zeros to a whole four."""
@@ -125,7 +132,7 @@ def _run(channel: Float32, filters: Filters, strip: _Strip, write: WriteRun) -> 
 
     _, ny, nx = channel.shape
     rows = strip.last - strip.first
-    flat = np.ascontiguousarray(channel).reshape(-1)
+    flat = read_only(np.ascontiguousarray(channel)).reshape(-1)
     weights = (filters.z, filters.y, filters.x)
     _, ry, rx = filters.pairs
     framed = smoothing.ROWS * (nx + LANES + 2 * rx)

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
+from millimorph.backends.cpu.smoothing import smooth
 from millimorph.backends.scene import Rules
 from millimorph.images import (
     LabelMap,
@@ -21,14 +22,12 @@ from millimorph.images import (
     otsu_threshold,
 )
 from millimorph.kernels import foreground
-from millimorph.kernels.elementary import exp
 from millimorph.program import Amount, Sampled
 
 Source = ScalarImage | LabelMap
 Array = npt.NDArray[Any]
 Value = TypeVar("Value")
 
-TRUNCATE = 4.0
 SPLINE_PAD = 2
 
 _derived: WeakKeyDictionary[Source, dict[object, object]] = WeakKeyDictionary()
@@ -148,16 +147,6 @@ def grey_levels(amount: Amount, source: Source, rules: Rules) -> float:
     return amount.number * (robust_range(source, rules) if amount.of_robust_range else 1.0)
 
 
-def gaussian_taps(sd: float) -> npt.NDArray[np.float32]:
-    """Half of a normalised Gaussian of `sd` voxels, the centre first, cut at 4 sd."""
-    radius = int(TRUNCATE * sd + 0.5)
-    taps = [1.0] + [float(exp(-0.5 * (n / sd) * (n / sd))) for n in range(1, radius + 1)]
-    total = taps[0]
-    for tap in taps[1:]:
-        total += 2.0 * tap
-    return np.array([tap / total for tap in taps], np.float32)
-
-
 def smoothed(source: Source, sample: Sampled) -> Array:
     """The voxels (c, z, y, x), smoothed in float32 if the sample asks for it."""
     deviations = sample.smoothing_mm
@@ -165,33 +154,12 @@ def smoothed(source: Source, sample: Sampled) -> Array:
         return clean(source, sample)
 
     def make() -> Array:
-        voxels = clean(source, sample).astype(np.float32)
-        for channel in voxels:
-            for axis, (sd_mm, spacing) in enumerate(
-                zip(deviations, source.grid.spacing_mm, strict=True)
-            ):
-                if sd_mm > 0.0:
-                    channel[...] = convolved(channel, gaussian_taps(sd_mm / spacing), axis)
-        return voxels
+        spacing = source.grid.spacing_mm
+        sd_voxels = [sd / step for sd, step in zip(deviations, spacing, strict=True)]
+        voxels = clean(source, sample).astype(np.float32, copy=False)
+        return np.stack([smooth(channel, sd_voxels) for channel in voxels])
 
     return remember(source, ("smooth", deviations, sample.nan), make)
-
-
-def convolved(
-    volume: npt.NDArray[np.float32], taps: npt.NDArray[np.float32], axis: int
-) -> npt.NDArray[np.float32]:
-    """One volume (z, y, x) convolved along x (0), y (1) or z (2)."""
-    from millimorph.kernels import filters
-
-    nz, ny, nx = volume.shape
-    out = np.empty_like(volume)
-    if axis == 0:
-        filters.convolve_rows(volume.reshape(-1, nx), taps, out.reshape(-1, nx))
-    elif axis == 1:
-        filters.convolve_lines(volume, taps, out)
-    else:
-        filters.convolve_lines(volume.reshape(1, nz, ny * nx), taps, out.reshape(1, nz, ny * nx))
-    return out
 
 
 def spline_coefficients(source: Source, sample: Sampled) -> npt.NDArray[np.float32]:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from millimorph.backends.cpu import resolution
 from millimorph.backends.cpu.pieces import Write, in_threads
-from millimorph.backends.cpu.smoothing import Filters, WriteRun, filter_channel
+from millimorph.backends.cpu.smoothing import Filters, WriteRun, filter_channel, read_only
 from millimorph.backends.scene import Scene
 from millimorph.program.stencils import (
     GaussianSmoothing,
@@ -24,7 +24,9 @@ Float32 = npt.NDArray[np.float32]
 def run(step: Stencil, volume: Float32, scene: Scene, write: Write) -> None:
     """Hand over the changed voxels, piece by piece; `volume` (c, z, y, x) is left as it is."""
     for number, channel in enumerate(volume):
-        _run_channel(step, np.ascontiguousarray(channel), scene.threads, _to(write, number))
+        _run_channel(
+            step, read_only(np.ascontiguousarray(channel)), scene.threads, _to(write, number)
+        )
 
 
 def _to(write: Write, number: int) -> WriteRun:

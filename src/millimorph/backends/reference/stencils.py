@@ -89,17 +89,26 @@ def _at_lower_resolution(channel: Floats, step: LowerResolution) -> Floats:
 
 
 def _acquire(slices: Slices, size: int, profile: SliceProfile) -> Floats:
-    """Weights (slices, voxels): integrals of the profile over the voxels; the outer are endless."""
+    """Weights (slices, voxels): integrals of the profile over the voxels, the outer ones repeated.
+
+    Each slice's are shifted, by linear interpolation, to have their centre of mass at its centre.
+    """
     centres = 0.5 * (size - 1) + slices.spacing * (
         np.arange(slices.count) - 0.5 * (slices.count - 1)
     )
     if profile == "nearest":
         chosen = np.clip(np.floor(centres + 0.5).astype(int), 0, size - 1)
         return np.asarray(np.eye(size)[chosen], np.float64)
-    edges = np.arange(size + 1) - 0.5
-    edges[0], edges[-1] = -np.inf, np.inf
-    share = _share_below(profile, (edges - centres[:, None]) / max(slices.thickness, 1.0))
-    return np.diff(share, axis=1)
+    thickness = max(slices.thickness, 1.0)
+    beyond = int(3.0 * thickness) + 2
+    voxels = np.arange(-beyond, size + beyond)
+    edges = np.arange(-beyond, size + beyond + 1) - 0.5
+    weights = np.diff(_share_below(profile, (edges - centres[:, None]) / thickness), axis=1)
+    for weight, centre in zip(weights, centres, strict=True):
+        shift = centre - (weight * voxels).sum() / weight.sum()
+        weight[:] = np.interp(voxels - shift, voxels, weight)
+    inside = np.eye(size)[np.clip(voxels, 0, size - 1)]
+    return np.asarray(weights @ inside / weights.sum(axis=1)[:, None], np.float64)
 
 
 def _share_below(profile: SliceProfile, x: Floats) -> Floats:
