@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 import warnings
@@ -125,6 +126,28 @@ def test_generate_without_patterns_takes_every_image(inputs):
     )
     assert code == 0
     assert (out / "p1_ct" / "p1_ct__0000_image.mha").is_file()
+
+
+def test_slurm_prints_a_script_that_a_shell_takes_as_it_is_meant(tmp_path, capsys):
+    """Names from the user are quoted: nothing in them is run."""
+    hostile = "a $(touch gone) 'b"
+    arguments = ["slurm", hostile, "--pipeline", "ct", "--out", "o;u", "--options", "--count 3"]
+    assert run_command([*arguments, "--shards", "7"]) == 0
+    script = capsys.readouterr().out.replace("millimorph generate", "printf '%s\\n' generate")
+    ran = subprocess.run(  # noqa: S603 - the script under test
+        ["bash", "-c", script],  # noqa: S607 - whichever bash runs jobs here
+        cwd=tmp_path,
+        env={"SLURM_ARRAY_TASK_ID": "4", "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.splitlines() == [
+        *("generate", hostile, "--pipeline", "ct", "--out", "o;u", "--workers", "4"),
+        *("--count", "3", "--shard", "4/7"),
+    ]
+    assert not (tmp_path / "gone").exists()
+    assert run_command([*arguments, "--memory", "16G; rm"]) == 2
 
 
 def test_status_and_verify_tell_of_the_folder(inputs, capsys):

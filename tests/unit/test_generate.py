@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from data_sets import PIPELINE, request, tree, write_case, write_cases
 from millimorph.designs import FullFactorial, LatinHypercube
 from millimorph.distributions import Uniform
 from millimorph.errors import FileError, OutputError, PipelineError
-from millimorph.generate import Sidecar, generate_dataset, read_manifest, sample
+from millimorph.generate import Shard, Sidecar, generate_dataset, read_manifest, sample
 from millimorph.geometry import ImageGrid
 from millimorph.images import ScalarImage
 from millimorph.io import read_image, read_labels, read_landmarks, write_image
@@ -204,17 +205,64 @@ def test_no_sidecar_stands_beside_files_that_it_does_not_describe(tmp_path, monk
     check_committed(out)
 
 
-def test_two_runs_do_not_write_to_one_folder(inputs, tmp_path):
+def test_two_runs_at_once_end_with_the_right_files(finished, inputs):
+    """The second begins while the first is at work; neither clears what the other writes."""
+    out = inputs.parent / "two"
+    begun = threading.Event()
+
+    def first() -> None:
+        generate_dataset(request(inputs, out), lambda progress: progress.done and begun.set())
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert begun.wait(60)
+    generate_dataset(request(inputs, out))
+    thread.join()
+    assert tree(out) == tree(finished)
+
+
+def test_a_run_leaves_alone_what_another_one_is_writing(inputs, tmp_path):
     fcntl = pytest.importorskip("fcntl")
     out = tmp_path / "out"
     generate_dataset(request(inputs, out, count=1))
+    being_written = out / "p1" / ".millimorph-1234.nii.gz"
+    being_written.write_bytes(b"half")
     descriptor = os.open(out, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        with pytest.raises(OutputError, match="another run"):
-            generate_dataset(request(inputs, out, count=1))
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        generate_dataset(request(inputs, out, count=2))
     finally:
         os.close(descriptor)
+    assert being_written.exists()
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_shards_together_make_what_one_run_makes(finished, inputs, count):
+    """With fewer and with more shards than cases; each may have other workers."""
+    out = inputs.parent / f"shards-{count}"
+    made = [
+        generate_dataset(request(inputs, out, shard=Shard(number, count))).made
+        for number in range(1, count + 1)
+    ]
+    assert min(made) > 0
+    assert tree(out) == tree(finished)
+
+
+def test_shards_keep_each_others_failures(tmp_path):
+    inputs, out = write_cases(tmp_path), tmp_path / "out"
+    (inputs / "p1_ct.nii.gz").write_bytes(b"no image")
+    (inputs / "p2_organs.nii.gz").write_bytes(b"no image")
+    one_run = tmp_path / "one run"
+    generate_dataset(request(inputs, one_run))
+    for number in (2, 1):
+        generate_dataset(request(inputs, out, shard=Shard(number, 2)))
+    assert (out / "quarantine.jsonl").read_text() == (one_run / "quarantine.jsonl").read_text()
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "3", "1/x", "/", "1/2/3", "-1/2"])
+def test_a_shard_that_cannot_be_is_refused(text):
+    with pytest.raises(PipelineError, match="such as 2/8"):
+        Shard.parse(text)
 
 
 def test_leftovers_of_a_killed_run_are_cleared(inputs, tmp_path):

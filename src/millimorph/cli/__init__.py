@@ -19,6 +19,7 @@ COMMANDS = {
     "generate": "Write augmented samples of all cases in a folder, with labels and sidecars.",
     "inspect": "Say what a file or folder holds: size, spacing, orientation, type, range, labels.",
     "show": "Draw each op of a pipeline on your image, or print its recipes and programs.",
+    "slurm": "Print a job script for SLURM that makes the data set as an array of shards.",
     "status": "Say how far a job is, from its output folder.",
     "verify": "Hash every file of an output folder again; name what is damaged, missing or extra.",
     "replay": "Make one sample again from its sidecar and its source files, and compare.",

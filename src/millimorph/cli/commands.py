@@ -16,9 +16,13 @@ from millimorph.errors import OutputError, PipelineError
 DONE, FAILED, DONE_IN_PART = 0, 1, 3
 
 _ROLE = Parameter(negative=(), consume_multiple=False, show_default=False)
+_FURTHER = Parameter(
+    negative=(), consume_multiple=False, show_default=False, allow_leading_hyphen=True
+)
 _PER_AXIS = Parameter(negative=(), consume_multiple=True)
 
 Patterns = Annotated[tuple[str, ...], _ROLE]
+LayoutName = Literal["auto", "nnunet", "decathlon", "bids", "table", "files"]
 
 app = App(
     name="millimorph",
@@ -55,7 +59,10 @@ def demo(out: Path = Path("millimorph-demo"), /, *, workers: int = 1) -> int:
 
 
 @app.command(
-    help_epilogue="""Patterns are relative to FOLDER and hold {case} once, which names the case:
+    help_epilogue="""Data sets of nnU-Net v2, of the Decathlon, of BIDS and with a table of cases need no patterns:
+  millimorph generate Dataset001_Liver --pipeline ct --out augmented
+
+Patterns are relative to FOLDER and hold {case} once, which names the case:
   millimorph generate data --pipeline ct --out augmented \\
       --image ct=images/{case}.nii.gz
   millimorph generate data --pipeline my.yaml --out augmented \\
@@ -75,11 +82,13 @@ def generate(  # noqa: PLR0913 - one parameter per option
     image: Patterns = (),
     label: Patterns = (),
     landmarks: Patterns = (),
+    layout: LayoutName = "auto",
     count: int | None = None,
     seed: int | None = None,
     format: str = "nii.gz",  # noqa: A002 - the option's name
     workers: int | None = None,
     backend: Literal["cpu", "reference"] = "cpu",
+    shard: str = "1/1",
 ) -> int:
     """Write augmented samples of all cases in a folder, with labels and sidecars.
 
@@ -87,19 +96,22 @@ def generate(  # noqa: PLR0913 - one parameter per option
         folder: The folder that holds the images.
         pipeline: A pipeline file, or the name of a starter pipeline (millimorph pipelines).
         out: The folder to write to: a new one, or that of the same job.
-        image: NAME=PATTERN, may be repeated; without any, each image below FOLDER is a case.
+        image: NAME=PATTERN, may be repeated; without any, FOLDER's layout says what is what.
         label: NAME=PATTERN of label maps, may be repeated.
         landmarks: NAME=PATTERN of CSV files with the columns name, x, y, z (LPS, mm).
+        layout: How FOLDER is laid out, without patterns; files: each image is a case.
         count: Samples per case; wins over the pipeline's design.
         seed: Wins over the pipeline's seed.
         format: File type of images and labels: nii.gz, nii, mha, nrrd, png, tif.
         workers: Processes; left out, one per CPU. The files do not depend on it.
         backend: cpu is fast; reference is slow, and the definition of correct.
+        shard: Make only part I of N, as I/N; machines that share OUT take one part each.
     """
     from millimorph.backends.cpus import available_cpus
     from millimorph.cli.progress import shown_progress
-    from millimorph.cli.texts import design_text, report_text
-    from millimorph.generate import DatasetRequest, generate_dataset
+    from millimorph.cli.texts import design_text, layout_text, report_text
+    from millimorph.generate import DatasetRequest, Shard, generate_dataset
+    from millimorph.io import find_data_set
     from millimorph.pipelines import find_pipeline
 
     request = DatasetRequest(
@@ -109,18 +121,17 @@ def generate(  # noqa: PLR0913 - one parameter per option
         images=_patterns("--image", image),
         labels=_patterns("--label", label),
         landmarks=_patterns("--landmarks", landmarks),
+        layout=layout,
         count=count,
         seed=seed,
         suffix=f".{format.lstrip('.')}",
         workers=available_cpus() if workers is None else workers,
         backend=backend,
+        shard=Shard.parse(shard),
     )
     _say(design_text(request.pipeline))
     if not (image or label or landmarks):
-        _say(
-            f"no patterns given, so every image below {folder} is a case of its own; to keep "
-            f"images and labels together, see: millimorph inspect {folder}"
-        )
+        _say(layout_text(folder, find_data_set(folder, layout)))
     with shown_progress() as show:
         report = generate_dataset(request, show)
     _say(report_text(report))
@@ -232,6 +243,42 @@ def show(  # noqa: PLR0913 - one parameter per option
         sheet = sheet_path(pipeline, image or labels, out)
         draw_pipeline(seeded, image, labels, window, sheet)
         _say(f"look at: {sheet}")
+    return DONE
+
+
+@app.command(
+    help_epilogue="""Examples:
+  millimorph slurm data --pipeline ct --out augmented --shards 20 > job.sh
+  sbatch job.sh"""
+)
+def slurm(  # noqa: PLR0913 - one parameter per option
+    folder: Path,
+    /,
+    *,
+    pipeline: str,
+    out: Path,
+    options: Annotated[tuple[str, ...], _FURTHER] = (),
+    shards: int = 10,
+    cpus: int = 4,
+    memory: str = "16G",
+    time: str = "04:00:00",
+) -> int:
+    """Print a job script for SLURM that makes the data set as an array of shards.
+
+    Args:
+        folder: The folder that holds the images.
+        pipeline: A pipeline file, or the name of a ready pipeline.
+        out: The folder that all shards write to.
+        options: Further options of generate, each as one text, such as "--count 100".
+        shards: Jobs in the array.
+        cpus: CPUs of each job, one worker for each.
+        memory: Memory of each job.
+        time: Longest time of each job, hours:minutes:seconds.
+    """
+    from millimorph.cli.slurm import ArrayJob, slurm_script
+
+    job = ArrayJob(folder, pipeline, out, options, shards, cpus, memory, time)
+    sys.stdout.write(slurm_script(job))
     return DONE
 
 

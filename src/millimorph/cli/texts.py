@@ -17,6 +17,7 @@ from millimorph.generate import (
     Verification,
     read_manifest,
 )
+from millimorph.io import DataSet
 from millimorph.pipelines import NamedPipeline
 from millimorph.recipe import Pipeline, describe_design
 
@@ -95,6 +96,16 @@ def _samples(indices: Sequence[int]) -> str:
     shown = ", ".join(str(index) for index in indices[:_MOST_INDICES])
     more = f" and {len(indices) - _MOST_INDICES} more" if len(indices) > _MOST_INDICES else ""
     return f" (sample{'' if len(indices) == 1 else 's'} {shown}{more})"
+
+
+def layout_text(folder: Path, data_set: DataSet | None) -> str:
+    """Return which layout was found and what there is of it, with what is not used."""
+    if data_set is None:
+        return (
+            f"layout: files; every image below {folder} is a case of its own; to keep images and "
+            f"labels together, see: millimorph inspect {folder}"
+        )
+    return "\n".join([f"layout: {data_set.text()}", *(f"  {text}" for text in data_set.notes)])
 
 
 def design_text(pipeline: Pipeline) -> str:

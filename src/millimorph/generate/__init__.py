@@ -5,6 +5,7 @@ from millimorph.generate.local import (
     DatasetReport,
     DatasetRequest,
     Progress,
+    Shard,
     generate_dataset,
 )
 from millimorph.generate.manifest import (
@@ -32,6 +33,7 @@ __all__ = [
     "Progress",
     "ReplayReport",
     "RoleReplay",
+    "Shard",
     "Sidecar",
     "Verification",
     "generate_dataset",

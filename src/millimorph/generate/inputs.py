@@ -10,20 +10,26 @@ from millimorph.generate.manifest import RESERVED_NAMES, Failure
 from millimorph.generate.sample import collected
 from millimorph.generate.sidecar import Kind
 from millimorph.geometry import ImageGrid, reference_grid
-from millimorph.io import CaseFiles, find_cases, read_image
+from millimorph.io import CaseFiles, DataSet, Layout, find_cases, find_data_set, read_image
 from millimorph.io.extensions import NIFTI_EXTENSIONS, extension_of
 from millimorph.io.layouts import natural_key
 from millimorph.io.nifti import read_head
 from millimorph.recipe import Pipeline, Reference
 
+_SAME_PLACE_VOXELS = 0.1
+
 
 @dataclass(frozen=True)
 class CaseInput:
-    """A case's files by role, and the grids of its images (of its label maps if it has none)."""
+    """A case's files by role, and the grids of its images (of its label maps if it has none).
+
+    `group` is the patient, if the data set's layout tells.
+    """
 
     id: str
     files: tuple[tuple[str, Kind, Path], ...]
     grids: tuple[ImageGrid, ...]
+    group: str | None = None
 
     @property
     def dimension(self) -> int:
@@ -51,17 +57,41 @@ class Patterns:
         return tuple((kind, name, text) for kind, m in kinds for name, text in m.items())
 
 
-def read_inputs(patterns: Patterns) -> tuple[tuple[CaseInput, ...], tuple[Failure, ...]]:
+def recognised(patterns: Patterns, layout: Layout) -> DataSet | None:
+    """Return the data set of a folder; None with patterns, and if no layout is recognised.
+
+    Raises PipelineError for patterns together with a layout, and FileError as `find_data_set`.
+    """
+    if not patterns.roles:
+        return find_data_set(patterns.folder, layout)
+    if layout in {"auto", "files"}:
+        return None
+    raise PipelineError(
+        f"the layout {layout} says which files are which, and so do patterns; give one of the two"
+    )
+
+
+def read_inputs(
+    patterns: Patterns, data_set: DataSet | None = None
+) -> tuple[tuple[CaseInput, ...], tuple[Failure, ...]]:
     """Find all cases and read their headers; those that lack a file or cannot be read fail.
+
+    The cases are those of the data set, or, without one, those that the patterns find.
 
     Raises FileError for a pattern that is malformed or fits nothing, and if no case is complete.
     """
-    cases, lacking = _find(patterns)
+    read = _read_header
+    if data_set is None:
+        cases, lacking = _find(patterns)
+    else:
+        cases = list(data_set.cases)
+        lacking = [Failure(one.case, None, one.reason) for one in data_set.lacking]
+        read = _read_on_one_grid if data_set.shares_grid else _read_header
     readable, failures = [], list(lacking)
     folder = patterns.folder
     for case in cases:
         try:
-            readable.append(_read_header(case))
+            readable.append(read(case))
         except MillimorphError as error:
             failures.append(Failure(case.id, None, relative_text(str(error), folder)))
     return tuple(readable), tuple(failures)
@@ -167,7 +197,31 @@ def _read_header(case: CaseFiles) -> CaseInput:
         ("landmarks", case.landmarks),
     )
     files = tuple((role, kind, path) for kind, paths in kinds for role, path in paths.items())
-    return CaseInput(case.id, files, tuple(grids))
+    return CaseInput(case.id, files, tuple(grids), case.group)
+
+
+def _read_on_one_grid(case: CaseFiles) -> CaseInput:
+    """Read the headers of a case whose layout wants its images and labels on one grid."""
+    found = _read_header(case)
+    name, *_ = case.images
+    with collected([]):
+        others = {role: read_grid(path) for role, path in case.labels.items()}
+    others |= dict(zip(case.images, found.grids, strict=True))
+    for role, grid in others.items():
+        if not _is_same_place(grid, found.grids[0]):
+            raise MillimorphError(
+                f"{role} lies on {grid.describe()}, {name} on {found.grids[0].describe()}; the "
+                f"layout wants one grid, so resample {role}, or use patterns instead"
+            )
+    return found
+
+
+def _is_same_place(one: ImageGrid, other: ImageGrid) -> bool:
+    """Tell whether all corners of two grids agree to a tenth of a voxel."""
+    if one.size != other.size:
+        return False
+    furthest = abs(one.corner_points_mm - other.corner_points_mm).max()
+    return bool(furthest <= _SAME_PLACE_VOXELS * min(one.spacing_mm))
 
 
 def _with_extent(reference: Reference | None, grids: Sequence[ImageGrid]) -> Reference | None:

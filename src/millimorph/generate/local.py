@@ -4,32 +4,38 @@ To do = recipes − samples that are there. Everything that can be wrong with th
 before anything is written; what is wrong with one case is told, and the other cases go on.
 """
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from millimorph.backends.cpus import available_cpus
 from millimorph.designs import Design, Random, with_count
 from millimorph.errors import ImageError, OutputError, PipelineError
-from millimorph.generate.inputs import CaseInput, Patterns, pipelines_by_dimension, read_inputs
+from millimorph.generate.inputs import (
+    CaseInput,
+    Patterns,
+    pipelines_by_dimension,
+    read_inputs,
+    recognised,
+)
 from millimorph.generate.manifest import (
     Failure,
     JobRecord,
     ManifestLine,
-    ManifestLog,
+    RunNotes,
     claim_output,
     read_manifest,
+    read_quarantine,
     write_manifest,
     write_quarantine,
 )
 from millimorph.generate.pool import Died, Workers, run_tasks
+from millimorph.generate.sharing import alone_with_records, joined
 from millimorph.generate.work import Finished, Job, Outcome, SampleMaker, Task
 from millimorph.images import check_name
-from millimorph.io.atomic import TEMPORARY_PREFIX
+from millimorph.io import DataSet, Layout
 from millimorph.io.extensions import WRITTEN_EXTENSIONS
 from millimorph.io.layouts import DEFAULT_IMAGE
 from millimorph.ops import LabelsToImage
@@ -42,12 +48,40 @@ _LARGEST_CHUNK = 16
 
 
 @dataclass(frozen=True)
+class Shard:
+    """Part `number` of `count` of a job, for machines that share the output folder."""
+
+    number: int
+    count: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.count:
+            raise PipelineError(
+                f"a shard is a number and how many there are, such as 2/8, got "
+                f"{self.number}/{self.count}"
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """Read `2/8`."""
+        number, sign, count = text.partition("/")
+        if not (sign and number.isascii() and number.isdigit() and count.isdigit()):
+            raise PipelineError(
+                f"a shard is a number and how many there are, such as 2/8, got {text!r}"
+            )
+        return cls(int(number), int(count))
+
+
+@dataclass(frozen=True)
 class DatasetRequest:
     """What to generate.
 
     `images`, `labels` and `landmarks` map role names to patterns relative to `folder` with one
-    `{case}`. `count` wins over the pipeline's design, whose default is Random with 10 samples per
-    case; `seed` wins over the pipeline's. `suffix` is the file type of images and labels.
+    `{case}`. Without any, `layout` says which files are which: "auto" recognises it, and every
+    image is a case where none is known, as with "files". `count` wins over the pipeline's design,
+    whose default is Random with 10 samples per case; `seed` wins over the pipeline's. `suffix` is
+    the file type of images and labels.
+    With a `shard` only that part of the samples is made; all parts together make all of them.
     """
 
     folder: Path
@@ -61,6 +95,8 @@ class DatasetRequest:
     suffix: str = ".nii.gz"
     workers: int = 1
     backend: Backend = "cpu"
+    layout: Layout = "auto"
+    shard: Shard = field(default_factory=lambda: Shard(1, 1))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "folder", Path(self.folder))
@@ -106,19 +142,21 @@ def generate_dataset(request: DatasetRequest, show: Show | None = None) -> Datas
     """
     begin = time.monotonic()
     _check(request)
-    cases, unreadable = read_inputs(
-        Patterns(request.folder, request.images, request.labels, request.landmarks)
-    )
+    patterns = Patterns(request.folder, request.images, request.labels, request.landmarks)
+    data_set = recognised(patterns, request.layout)
+    _check_names(request, data_set)
+    cases, unreadable = read_inputs(patterns, data_set)
     job, unfit = _job(request, cases)
     counts = {dimension: sample_count(one, job.design) for dimension, one in job.pipelines.items()}
     fitting = [case for case in cases if case.dimension in counts]
-    tasks = _tasks(fitting, counts, request.workers)
-    failures = (*unreadable, *unfit)
+    shard = request.shard
+    tasks = _for_workers(_tasks(fitting, counts, shard), request.workers)
+    failures = (*unreadable, *unfit) if shard.number == 1 else ()
     tally = _Tally(sum(task.stop - task.start for task in tasks), failures, begin, show)
     if tasks:
         claim_output(request.out, request.folder, _record(request, job))
-        with _only_run(request.out):
-            _run(job, tasks, request.workers, tally)
+        with joined(request.out):
+            _run(job, tasks, request, tally)
     return DatasetReport(
         out=request.out,
         cases=len({case.id for case in cases} | {failure.case for failure in failures}),
@@ -189,14 +227,23 @@ def _check(request: DatasetRequest) -> None:
             raise PipelineError(str(error)) from None
         if names.count(name) > 1:
             raise PipelineError(f'the name "{name}" is given to two patterns; names are unique')
+
+
+def _check_names(request: DatasetRequest, data_set: DataSet | None) -> None:
+    """Refuse a pipeline whose names do not fit those of the images and labels."""
+    images, labels, landmarks = map(tuple, (request.images, request.labels, request.landmarks))
+    if data_set is not None:
+        images, labels = data_set.roles("image"), data_set.roles("labels")
+        landmarks = data_set.roles("landmarks")
+    names = [*images, *labels, *landmarks]
     made = [op.image for op in request.pipeline.single_ops if isinstance(op, LabelsToImage)]
     taken = [name for name in made if name in names]
     if taken:
         raise PipelineError(
-            f'the pipeline makes the image "{taken[0]}", but a pattern has that name already; name '
+            f'the pipeline makes the image "{taken[0]}", but an input has that name already; name '
             "one of them otherwise"
         )
-    sampled = [*request.images, *request.labels] or [DEFAULT_IMAGE]
+    sampled = [*images, *labels] or [DEFAULT_IMAGE]
     unknown = [name for name in request.pipeline.sampling if name not in sampled]
     if unknown:
         raise PipelineError(
@@ -233,15 +280,33 @@ def _design(design: Design | None, count: int | None) -> Design:
     return with_count(chosen, DEFAULT_COUNT) if chosen == Random() else chosen
 
 
-def _tasks(cases: Sequence[CaseInput], counts: Mapping[int, int], workers: int) -> list[Task]:
-    """Cut the work: a case at a time if there are many, so that a source is decoded once."""
-    tasks = []
+def _tasks(cases: Sequence[CaseInput], counts: Mapping[int, int], shard: Shard) -> list[Task]:
+    """The part of a shard: whole cases where there are enough of them, else stretches of samples.
+
+    It depends on nothing else, so that shards may differ in their workers.
+    """
+    parts = -(-shard.count // max(1, len(cases)))
+    everything = []
     for case in cases:
         count = counts[case.dimension]
-        parts = max(1, -(-2 * workers // len(cases))) if workers > 1 else 1
-        size = max(1, min(-(-count // parts), _LARGEST_CHUNK if workers > 1 else count))
-        tasks += [Task(case, start, min(start + size, count)) for start in range(0, count, size)]
-    return tasks
+        everything += _cut(Task(case, 0, count), -(-count // parts))
+    return everything[shard.number - 1 :: shard.count]
+
+
+def _for_workers(tasks: Sequence[Task], workers: int) -> list[Task]:
+    """Cut tasks for several workers; a case at a time if there are many, to decode it once."""
+    if workers == 1:
+        return list(tasks)
+    parts = max(1, -(-2 * workers // max(1, len(tasks))))
+    cut = []
+    for task in tasks:
+        cut += _cut(task, min(-(-(task.stop - task.start) // parts), _LARGEST_CHUNK))
+    return cut
+
+
+def _cut(task: Task, size: int) -> list[Task]:
+    starts = range(task.start, task.stop, max(1, size))
+    return [Task(task.case, start, min(start + size, task.stop)) for start in starts]
 
 
 def _record(request: DatasetRequest, job: Job) -> JobRecord:
@@ -256,20 +321,18 @@ def _record(request: DatasetRequest, job: Job) -> JobRecord:
     )
 
 
-def _run(job: Job, tasks: Sequence[Task], workers: int, tally: _Tally) -> None:
+def _run(job: Job, tasks: Sequence[Task], request: DatasetRequest, tally: _Tally) -> None:
     """Do the tasks and keep the manifest; whatever ends the run, the records are in order."""
     lines = {name: line for name, line in read_manifest(job.out).items() if _is_there(job, line)}
-    write_quarantine(job.out, ())
-    write_manifest(job.out, lines.values())
     try:
-        with ManifestLog(job.out) as log:
-            for task, outcomes in _outcomes(job, tasks, workers):
+        with RunNotes(job.out) as notes:
+            for task, outcomes in _outcomes(job, tasks, request.workers):
                 missing = task.stop - task.start
                 for outcome in outcomes:
                     if isinstance(outcome, Finished) and outcome.line != lines.get(
                         outcome.line.sample
                     ):
-                        log.append(outcome.line)
+                        notes.append(outcome.line)
                         lines[outcome.line.sample] = outcome.line
                     tally.add(outcome)
                     missing -= isinstance(outcome, Finished) or outcome.index is not None
@@ -279,8 +342,28 @@ def _run(job: Job, tasks: Sequence[Task], workers: int, tally: _Tally) -> None:
             f"{error}; {tally.made + tally.kept} samples are finished and complete, run the same "
             f"command again to go on"
         ) from None
-    write_manifest(job.out, (line for line in lines.values() if _is_there(job, line)))
-    write_quarantine(job.out, tally.failures)
+    with alone_with_records(job.out):
+        found = read_manifest(job.out) | lines
+        write_manifest(job.out, (line for line in found.values() if _is_there(job, line)))
+        others = _of_other_shards(job.out, tasks) if request.shard.count > 1 else ()
+        write_quarantine(job.out, {*others, *tally.failures})
+    notes.remove()
+
+
+def _of_other_shards(out: Path, tasks: Sequence[Task]) -> list[Failure]:
+    """What is on record of samples that are not this run's; a damaged record is forgotten."""
+    try:
+        found = read_quarantine(out)
+    except OutputError:
+        return []
+    return [
+        one
+        for one in found
+        if not any(
+            task.case.id == one.case and (one.index is None or task.start <= one.index < task.stop)
+            for task in tasks
+        )
+    ]
 
 
 def _outcomes(
@@ -303,34 +386,3 @@ def _start(job: Job) -> Callable[[Task], list[Outcome]]:
 
 def _is_there(job: Job, line: ManifestLine) -> bool:
     return (job.out / line.sidecar).is_file()
-
-
-@contextmanager
-def _only_run(out: Path) -> Iterator[None]:
-    """Hold the output folder against a second run, and clear what a killed one left half written.
-
-    The lock is the system's and goes with the process; where there is none, runs are not told
-    apart, and only leftovers are not cleared.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    descriptor = os.open(out, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputError(
-                f"another run is writing to {out}; wait for it, or choose another --out folder"
-            ) from None
-        except OSError:
-            pass
-        else:
-            for pattern in (f"{TEMPORARY_PREFIX}*", f"*/{TEMPORARY_PREFIX}*"):
-                for path in out.glob(pattern):
-                    path.unlink(missing_ok=True)
-        yield
-    finally:
-        os.close(descriptor)

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,11 +19,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from millimorph.errors import OutputError
 from millimorph.generate.sidecar import sample_name
-from millimorph.io.atomic import is_temporary, write_bytes
+from millimorph.io.atomic import TEMPORARY_PREFIX, is_temporary, write_bytes
 
 JOB_FILE = "job.json"
 MANIFEST_FILE = "manifest.jsonl"
 QUARANTINE_FILE = "quarantine.jsonl"
+_NOTES = f"{TEMPORARY_PREFIX}manifest-"
 RESERVED_NAMES = (JOB_FILE, MANIFEST_FILE, QUARANTINE_FILE)
 
 
@@ -104,13 +105,16 @@ def claim_output(out: Path, inputs: Path, job: JobRecord) -> None:
 
 
 def read_manifest(out: Path) -> dict[str, ManifestLine]:
-    """Return the finished samples by name; a line that is cut off or damaged is left out."""
+    """Return the finished samples by name, also those of runs that still go on.
+
+    A line that is cut off or damaged is left out.
+    """
     lines: dict[str, ManifestLine] = {}
-    try:
-        text = (out / MANIFEST_FILE).read_text("utf-8", errors="replace")
-    except FileNotFoundError:
-        return lines
-    for row in text.split("\n"):
+    texts = []
+    for path in (out / MANIFEST_FILE, *sorted(out.glob(f"{_NOTES}*"))):
+        with suppress(FileNotFoundError):
+            texts.append(path.read_text("utf-8", errors="replace"))
+    for row in "\n".join(texts).split("\n"):
         try:
             content = json.loads(row)
             content.pop("sample")
@@ -208,16 +212,16 @@ def _check_of(content: Mapping[str, object]) -> str:
     return hashlib.blake2b(_row(content).encode(), digest_size=8).hexdigest()
 
 
-class ManifestLog:
-    """Appends finished samples to the manifest; each line is on the disk before the next.
+class RunNotes:
+    """The finished samples of one run, in a file of its own; a line is on the disk before the next.
 
     Raises OutputError if the file cannot be written.
     """
 
     def __init__(self, out: Path) -> None:
-        self._path = out / MANIFEST_FILE
+        self._path = out / f"{_NOTES}{os.getpid()}-{os.urandom(4).hex()}.jsonl"
         with _told(self._path):
-            self._stream = self._path.open("ab", buffering=0)
+            self._stream = self._path.open("xb", buffering=0)
 
     def append(self, line: ManifestLine) -> None:
         """Write one line and wait until it is on the disk."""
@@ -226,6 +230,11 @@ class ManifestLog:
             if self._stream.write(row) != len(row):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._stream.fileno())
+
+    def remove(self) -> None:
+        """Delete the file, once the manifest holds its lines."""
+        with _told(self._path):
+            self._path.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
