@@ -170,7 +170,7 @@ class HistogramMatching(MeasuringOp):
     the lowest and the highest. A constant image is left as it is. The image keeps its type. Where
     the two hold different shares of air, measure both over the foreground or a mask. With n
     quantiles it is ITK's HistogramMatchingImageFilter with n - 2 match points and no threshold at
-    the mean, without ITK's bins: the two differ by about one bin of the image's histogram, and
+    the mean, without ITK's bins: the two differ by about two bins of its histograms, and
     where many voxels have one value.
     """
 
