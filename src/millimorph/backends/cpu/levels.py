@@ -8,6 +8,7 @@ from typing import assert_never
 import numpy as np
 import numpy.typing as npt
 
+from millimorph.backends.cpu import buffers
 from millimorph.backends.cpu.curves import curve_pieces
 from millimorph.backends.cpu.pieces import PIECE_VOXELS, Write, in_threads
 from millimorph.backends.cpu.sources import (
@@ -17,7 +18,7 @@ from millimorph.backends.cpu.sources import (
     robust_limits,
     value_range,
 )
-from millimorph.backends.cpu.statistics import Moments, moments
+from millimorph.backends.cpu.statistics import moments, moments_as_made
 from millimorph.backends.scene import Scene, Where
 from millimorph.errors import ImageError
 from millimorph.program import Amount
@@ -39,8 +40,11 @@ from millimorph.program.levels import (
 from millimorph.program.regions import Foreground, WholeImage
 
 Float32 = npt.NDArray[np.float32]
+Pieces = Callable[[int, int], Float32]
+"""Gives the voxels from one place to another, which may then be changed."""
 
 MOST = float(np.finfo(np.float32).max)
+NARROWEST = 1e-30  # grey levels; a range below it counts as one level
 VOXELS_PER_JOB = 16 * PIECE_VOXELS
 
 
@@ -61,21 +65,8 @@ def apply(step: LevelCurve, values: Float32, where: Where) -> None:
 def run(step: LevelPass, volume: Float32, scene: Scene, write: Write) -> None:
     """Hand over the changed voxels, piece by piece; `volume` (c, z, y, x) is left as it is."""
     for number, channel in enumerate(volume):
-        values = channel.reshape(-1)
-        found = moments(values, scene.threads)
-        _check_extent(found.low, found.high, scene)
-        if found.low == found.high:
-            _write_changed(values, _leave, scene.threads, partial(write, number))
-            continue
-        match step:
-            case ContrastChange():
-                line = _about_mean(step, found)
-            case PowerWithMoments():
-                values = _raised(step, values, found, scene.threads)
-                line = _moments_back(values, found, scene.threads)
-            case _:
-                assert_never(step)
-        _write_changed(values, partial(_held_line, line), scene.threads, partial(write, number))
+        pieces, line = _measured(step, channel.reshape(-1), scene)
+        _write_line(pieces, channel.size, line, scene.threads, partial(write, number))
 
 
 @dataclass(frozen=True)
@@ -103,7 +94,7 @@ def _line(step: Shift | Line | Limits | WindowLine | Inversion, scene: Scene) ->
         case WindowLine():
             level, width = _window(step.level, step.width, scene)
             ends = min(step.low, step.high), max(step.low, step.high)
-            if width == 0.0:
+            if width < NARROWEST:
                 return HeldLine(level, 0.0, step.low, *ends)
             slope = (step.high - step.low) / width
             return HeldLine(level, slope, 0.5 * (step.low + step.high), *ends)
@@ -157,7 +148,7 @@ def _raise(
     from millimorph.kernels import levels
 
     low, high = extent
-    if low == high:
+    if high - low < NARROWEST:
         return
     base, span = (high, low - high) if step.inverted else (low, high - low)
     levels.power_curve(values, np.float32(base), np.float32(span), np.float32(step.exponent))
@@ -168,7 +159,7 @@ def _sigmoid(step: SigmoidCurve, values: Float32, scene: Scene) -> None:
 
     low, high = _spread(scene)
     alpha = step.alpha.number * (high - low if step.alpha.of_robust_range else 1.0)
-    if np.float32(alpha) == 0.0:
+    if alpha < NARROWEST:
         return
     match step.midpoint:
         case WholeImage():
@@ -188,52 +179,56 @@ def _curve(step: MonotoneCurve, values: Float32, scene: Scene) -> None:
     from millimorph.kernels import levels
 
     low, high = _extent(scene)
-    if low == high:
+    if high - low < NARROWEST:
         return
     pieces = curve_pieces(step.heights, low, high)
     scale = (len(pieces) - 2) / (high - low)
     levels.table_curve(values, np.float32(low), np.float32(scale), pieces)
 
 
-def _leave(values: Float32) -> None:
-    """Change nothing."""
+def _measured(step: LevelPass, values: Float32, scene: Scene) -> tuple[Pieces, HeldLine]:
+    """The voxels of a channel (n,) and the line that they are to be brought along."""
+    found = moments(values, scene.threads)
+    _check_extent(found.low, found.high, scene)
+    if found.high - found.low < NARROWEST:
+        return _copies(values), HeldLine()
+    match step:
+        case ContrastChange():
+            limits = (found.low, found.high) if step.held else (-MOST, MOST)
+            return _copies(values), HeldLine(found.mean, step.factor, found.mean, *limits)
+        case PowerWithMoments():
+            raised = buffers.empty(values.shape, np.float32)
+
+            def make(first: int, last: int) -> None:
+                raised[first:last] = values[first:last]
+                _raise(raised[first:last], (found.low, found.high), step)
+
+            then = moments_as_made(raised, make, scene.threads)
+            slope = found.sd / then.sd if then.sd > 0.0 else 1.0
+            return _own(raised), HeldLine(then.mean, slope, found.mean)
+        case _:
+            assert_never(step)
 
 
-def _about_mean(step: ContrastChange, found: Moments) -> HeldLine:
-    limits = (found.low, found.high) if step.held else (-MOST, MOST)
-    return HeldLine(found.mean, step.factor, found.mean, *limits)
+def _copies(values: Float32) -> Pieces:
+    return lambda first, last: values[first:last].copy()
 
 
-def _raised(step: PowerWithMoments, values: Float32, found: Moments, threads: int) -> Float32:
-    out = values.copy()
-
-    def change(start: int) -> None:
-        _raise(out[start : start + VOXELS_PER_JOB], (found.low, found.high), step)
-
-    in_threads(threads, range(0, out.size, VOXELS_PER_JOB), change)
-    return out
+def _own(values: Float32) -> Pieces:
+    """Voxels that nothing else needs."""
+    return lambda first, last: values[first:last]
 
 
-def _moments_back(values: Float32, wanted: Moments, threads: int) -> HeldLine:
-    """The line that gives voxels another mean and deviation."""
-    found = moments(values, threads)
-    slope = wanted.sd / found.sd if found.sd > 0.0 else 1.0
-    return HeldLine(found.mean, slope, wanted.mean)
-
-
-def _write_changed(
-    values: Float32,
-    change: Callable[[Float32], None],
-    threads: int,
-    write: Callable[[int, Float32], None],
+def _write_line(
+    pieces: Pieces, size: int, line: HeldLine, threads: int, write: Callable[[int, Float32], None]
 ) -> None:
-    """Hand over a channel (n,) of which each piece is changed on the way."""
+    """Hand over a channel of `size` voxels along a line."""
 
     def write_job(start: int) -> None:
-        stop = min(start + VOXELS_PER_JOB, values.size)
+        stop = min(start + VOXELS_PER_JOB, size)
         for first in range(start, stop, PIECE_VOXELS):
-            part = values[first : min(first + PIECE_VOXELS, stop)].copy()
-            change(part)
+            part = pieces(first, min(first + PIECE_VOXELS, stop))
+            _held_line(line, part)
             write(first, part)
 
-    in_threads(threads, range(0, values.size, VOXELS_PER_JOB), write_job)
+    in_threads(threads, range(0, size, VOXELS_PER_JOB), write_job)

@@ -1,7 +1,7 @@
 """What is measured in the voxels of the moment: the same bits for any number of threads."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from millimorph.backends.cpu.ranks import CHUNK, extremes, ranked, sealed
 Float32 = npt.NDArray[np.float32]
 
 BLOCKS_PER_CHUNK = 64
+BLOCKS_IN_CACHE = 8
 
 
 @dataclass(frozen=True)
@@ -31,19 +32,31 @@ def moments(values: Float32, threads: int = 1) -> Moments:
 
     One pass over memory. Source of the combination: Chan, Golub and LeVeque 1983, Am. Stat. 37:242.
     """
+    return moments_as_made(values.reshape(-1), _as_it_is, threads)
+
+
+def moments_as_made(values: Float32, make: Callable[[int, int], None], threads: int = 1) -> Moments:
+    """The moments of voxels (n,) that `make(first, last)` writes, measured while in the cache."""
     from millimorph.kernels import statistics
 
     flat = sealed(values)
     blocks = -(-flat.size // statistics.BLOCK)
     table = np.empty((blocks, 4))
 
-    def measure(first: int) -> None:
-        last = min(first + BLOCKS_PER_CHUNK, blocks)
-        statistics.block_moments(flat, first, last, table)
+    def measure(start: int) -> None:
+        stop = min(start + BLOCKS_PER_CHUNK, blocks)
+        for first in range(start, stop, BLOCKS_IN_CACHE):
+            last = min(first + BLOCKS_IN_CACHE, stop)
+            make(first * statistics.BLOCK, min(last * statistics.BLOCK, flat.size))
+            statistics.block_moments(flat, first, last, table)
 
     in_threads(threads, range(0, blocks, BLOCKS_PER_CHUNK), measure)
     mean, squares, low, high = statistics.combined(table, flat.size)
     return Moments(flat.size, mean, math.sqrt(squares / flat.size), low, high)
+
+
+def _as_it_is(first: int, last: int) -> None:
+    """Make nothing: the voxels are there."""
 
 
 def quantiles(values: Float32, fractions: Sequence[float], threads: int = 1) -> tuple[float, ...]:
