@@ -26,7 +26,7 @@ class GaussianBlur(ImageOp):
 
     `sigma_mm`: its standard deviation, one for all axes, or one for each grid axis x, y, z; 0
     leaves an axis alone. `sigma_voxels`: the same in voxels, whatever their spacing. One of the
-    two; left out, 0.5 to 2 mm. `kernel`: "sampled", the Gaussian at the voxels, cut at 4 sigma
+    two; left out, 0.5 to 2.5 mm. `kernel`: "sampled", the Gaussian at the voxels, cut at 4 sigma
     (SciPy's gaussian_filter); or "discrete", the discrete Gaussian of Lindeberg (1990), exact in
     its variance at any sigma but cut where 1 % is lost or after 32 voxels (ITK's
     DiscreteGaussianImageFilter with its defaults).
@@ -43,7 +43,7 @@ class GaussianBlur(ImageOp):
     model_config = not_both("sigma_mm", "sigma_voxels")
 
     op: Literal["gaussian_blur"] = "gaussian_blur"
-    sigma_mm: SigmaMm = Uniform(0.5, 2.0)
+    sigma_mm: SigmaMm = Uniform(0.5, 2.5)
     sigma_voxels: SigmaVoxels = None
     kernel: Annotated[str | Choice, Word(("sampled", "discrete"))] = "sampled"
 
@@ -66,8 +66,8 @@ class Sharpen(ImageOp):
     of the two; left out, 2 mm. `method`: "unsharp", the image plus `amount` times the image minus
     its Gaussian blur; or "laplacian", which adds `amount` times the difference to each of the
     nearest neighbours along all axes and needs no sigma (batchgeneratorsv2's SharpeningTransform,
-    whose strength is `amount`). `keep_range`: clamp to the minimum and maximum of each channel
-    before, so that edges do not overshoot them.
+    whose strength is `amount`). `keep_range` (the default): clamp to the minimum and maximum
+    that each channel had before, so that edges do not overshoot them.
 
     Accuracy: within 1e-6 (1 + amount) of the largest magnitude of float64 arithmetic.
     """
@@ -79,7 +79,7 @@ class Sharpen(ImageOp):
     sigma_mm: SigmaMm = 2.0
     sigma_voxels: SigmaVoxels = None
     method: Annotated[str | Choice, Word(("unsharp", "laplacian"))] = "unsharp"
-    keep_range: bool = False
+    keep_range: bool = True
 
     @model_validator(mode="before")
     @classmethod

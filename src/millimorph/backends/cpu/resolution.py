@@ -120,12 +120,19 @@ def interpolation(slices: Slices, size: int, how: SliceInterpolation) -> Combina
 
 
 def _combination(places: Float64, weights: Float64, size: int) -> Combination:
-    """Places clamped to an axis, weights scaled to the sum 1."""
+    """Places clamped to an axis, weights scaled to the sum 1, the largest first.
+
+    So the rounding of the first one's weight, which is what the others leave, is far from its sign:
+    without negative weights nothing falls below 0 that is made of nothing below 0.
+    """
     total = weights[:, 0].copy()
     for k in range(1, weights.shape[1]):
         total += weights[:, k]
     inside = np.clip(places, 0, size - 1).astype(np.intp)
     scaled = weights / total[:, None]
+    lines, largest = np.arange(len(scaled)), np.argmax(scaled, axis=1)
+    for table in (inside, scaled):
+        table[lines, largest], table[:, 0] = table[:, 0].copy(), table[lines, largest]
     return Combination(inside, scaled.astype(np.float32))
 
 
