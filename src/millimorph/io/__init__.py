@@ -1,5 +1,6 @@
 """Files and SimpleITK objects in and out; SimpleITK and nibabel are loaded when first needed."""
 
+from millimorph.io.data_set import DataSet
 from millimorph.io.dicom import is_dicom_folder, read_dicom_series
 from millimorph.io.files import (
     read_boxes,
@@ -15,11 +16,15 @@ from millimorph.io.files import (
     write_transform,
 )
 from millimorph.io.layouts import CaseFiles, find_cases, load_case
+from millimorph.io.recognition import Layout, find_data_set
 from millimorph.io.sitk import from_sitk, labels_from_sitk, to_sitk
 
 __all__ = [
     "CaseFiles",
+    "DataSet",
+    "Layout",
     "find_cases",
+    "find_data_set",
     "from_sitk",
     "is_dicom_folder",
     "labels_from_sitk",

@@ -31,12 +31,13 @@ _NOT_PLAIN = re.compile(r"[^\w.+=@-]+")
 
 @dataclass(frozen=True)
 class CaseFiles:
-    """The files of one case by role name."""
+    """The files of one case by role name; `group` is the patient, if the layout tells."""
 
     id: str
     images: Mapping[str, Path] = field(default_factory=dict)
     labels: Mapping[str, Path] = field(default_factory=dict)
     landmarks: Mapping[str, Path] = field(default_factory=dict)
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -114,10 +115,10 @@ def _matched(folder: Path, roles: list[_Role]) -> list[CaseFiles]:
             if owner is not role and owner.literal == role.literal:
                 raise FileError(f"{path}: fits both {owner.text} and {role.text}; change one")
             if owner is role:
-                _check_id(path, case)
+                check_id(path, case)
                 found[role][case] = path
     ids = {case for cases in found.values() for case in cases}
-    _check_distinct(ids, folder)
+    check_distinct(ids, folder)
     _check_complete(folder, found, ids)
     return [_case_files(case, found) for case in ids]
 
@@ -169,18 +170,19 @@ def _has_dicom(folder: Path) -> bool:
         raise FileError(f"{folder}: cannot be read: {error.strerror or error}") from error
 
 
-def _check_id(path: Path, case: str) -> None:
+def check_id(path: Path, case: str) -> None:
+    """Raise FileError, naming the path, unless a case id can be part of a file name."""
     try:
         check_name(case, "case id")
     except ImageError as error:
         raise FileError(f"{path}: {error}; rename it") from error
 
 
-def _check_distinct(ids: set[str], folder: Path) -> None:
+def check_distinct(ids: set[str], folder: Path) -> None:
     """Refuse ids that are one file name on a system that ignores case or composes accents."""
     seen: dict[str, str] = {}
     for case in sorted(ids):
-        other = seen.setdefault(_folded(case), case)
+        other = seen.setdefault(folded(case), case)
         if other != case:
             raise FileError(
                 f"{folder}: the case ids {other!r} and {case!r} differ only in spelling"
@@ -192,7 +194,7 @@ def _check_complete(folder: Path, found: Mapping[_Role, Mapping[str, Path]], ids
     for role, cases in found.items():
         missing = sorted(ids - set(cases), key=natural_key)
         if missing:
-            alone = f"{role.text} has no file for {_listed(missing)}"
+            alone = f"{role.text} has no file for {listed_cases(missing)}"
             if not cases:
                 alone = f"{role.text} fits no file"
             problems.append(alone)
@@ -202,7 +204,8 @@ def _check_complete(folder: Path, found: Mapping[_Role, Mapping[str, Path]], ids
         )
 
 
-def _listed(names: list[str]) -> str:
+def listed_cases(names: list[str]) -> str:
+    """Return how many cases there are, and the first of them."""
     shown = ", ".join(names[:_SHOWN])
     more = len(names) - _SHOWN
     return f"{len(names)} cases: {shown}" + (f" and {more} more" if more > 0 else "")
@@ -223,11 +226,11 @@ def _every_image(folder: Path) -> list[CaseFiles]:
     }
     counts: dict[str, int] = {}
     for case in paths.values():
-        counts[_folded(case)] = counts.get(_folded(case), 0) + 1
+        counts[folded(case)] = counts.get(folded(case), 0) + 1
     cases = []
     for path, case in paths.items():
         relative = path.relative_to(folder).as_posix()
-        plain = case if counts[_folded(case)] == 1 else f"{case}-{_hash(relative)}"
+        plain = case if counts[folded(case)] == 1 else f"{case}-{_hash(relative)}"
         cases.append(CaseFiles(plain, {DEFAULT_IMAGE: path}))
     return cases
 
@@ -259,10 +262,15 @@ def _plain_id(relative: Path) -> str:
     ending = extension_of(relative)
     stem = stem_of(relative) if ending in IMAGE_EXTENSIONS else relative.name
     text = "_".join((*relative.parent.parts, stem)) or "case"
-    plain = _NOT_PLAIN.sub("-", unicodedata.normalize("NFC", text)).strip(".-") or "case"
+    plain = plain_text(text) or "case"
     if plain == text and len(plain) <= _LONGEST_ID:
         return plain
     return f"{plain[: _LONGEST_ID - _HASH_DIGITS - 1]}-{_hash(relative.as_posix())}"
+
+
+def plain_text(text: str) -> str:
+    """Return a text with what is unsafe in a file name made into "-"; perhaps empty."""
+    return _NOT_PLAIN.sub("-", unicodedata.normalize("NFC", text)).strip(".-")
 
 
 def _hash(text: str) -> str:
@@ -270,5 +278,6 @@ def _hash(text: str) -> str:
     return hashlib.blake2b(encoded, digest_size=_HASH_DIGITS // 2).hexdigest()
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
+    """Return what two names share that are one on some file system."""
     return unicodedata.normalize("NFC", text).casefold()
