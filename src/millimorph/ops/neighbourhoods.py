@@ -81,7 +81,8 @@ class AdaptiveHistogramEqualization(ImageOp):
     `radius`: of the window in voxels, 0 to 100, one for all axes, or one for each grid axis; the
     window ends at the image's edges. The work grows with its volume. `alpha`: 0 equalises, 1 is an
     unsharp mask, 0 to 1; left out, 0.75 to 0.95. `beta`: how much of the local mean is kept, 0 to
-    1; left out, 0.9 to 1. With both 1 nothing changes. A constant image stays as it is; each channel has its own range.
+    1; left out, 0.9 to 1. With both 1 nothing changes. A constant image stays as it is; each
+    channel has its own range.
 
     Accuracy: within 2e-5 of the image's range of float64 arithmetic and of ITK's
     AdaptiveHistogramEqualizationImageFilter (whose defaults are radius 5, alpha 0.3, beta 0.3).
