@@ -217,7 +217,8 @@ class _Engine:
         read = stage.labels if isinstance(stage, Paint) else stage.name
         original = originals.get(stage.name, made[read])
         nan = stage.nan if isinstance(stage, VolumePass) else None
-        scene = Scene(stage.name, stage.grid, original, nan, labels, self.threads)
+        is_between = isinstance(stage, VolumePass) and original is not made[read]
+        scene = Scene(stage.name, stage.grid, original, nan, labels, self.threads, is_between)
         match stage:
             case VolumePass():
                 return cast("Source", self.backend.run_volume_pass(stage, made[read], scene))

@@ -22,7 +22,11 @@ class Rules(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """The grid of the voxels, the original image, and the label maps made so far."""
+    """The grid of the voxels, the original image, and the label maps made so far.
+
+    `is_between_passes`: whether the voxels of the moment are an earlier pass's, which nobody else
+    holds, so that they may be changed in place.
+    """
 
     name: str
     grid: ImageGrid
@@ -30,6 +34,7 @@ class Scene:
     nan: float | None = None
     labels: Mapping[str, LabelMap] = field(default_factory=dict)
     threads: int = 1
+    is_between_passes: bool = False
 
 
 @dataclass(frozen=True)

@@ -41,16 +41,25 @@ def run_volume_pass(stage: VolumePass, image: ScalarImage, scene: Scene) -> Scal
     """Change an image by a pass and the pointwise steps behind it."""
     tell_of_compiling()
     volume = channels(image).astype(np.float32, copy=False)
-    out = buffers.empty((len(volume), scene.grid.voxel_count), np.dtype(stage.written))
+    chosen = tuple(range(len(volume))) if stage.channels is None else stage.channels
+    others = [channel for channel in range(len(volume)) if channel not in chosen]
+    in_place = others and scene.is_between_passes and stage.written == image.dtype == np.float32
+    if in_place:
+        out = _writable(volume).reshape(len(volume), -1)
+    else:
+        out = buffers.empty((len(volume), scene.grid.voxel_count), np.dtype(stage.written))
     write = _writer(stage.pointwise, scene, out)
-    chosen = range(len(volume)) if stage.channels is None else stage.channels
+    for other in others:
+        if not in_place:
+            pieces.write_channel(other, volume[other].copy(), write)
+        elif any(step.channels is None or other in step.channels for step in stage.pointwise):
+            pieces.write_channel(other, out[other], write)
     if stage.step is None:
-        chosen = ()
-    for other in sorted(set(range(len(volume))) - set(chosen)):
-        pieces.write_channel(other, volume[other].copy(), write)
-    if stage.step is not None and stage.channels is None:
+        for channel in chosen:
+            pieces.write_channel(channel, volume[channel].copy(), write)
+    elif not others:
         _run(stage.step, volume, scene, write)
-    elif stage.step is not None:
+    else:
         _run(
             stage.step,
             volume[list(chosen)],
@@ -58,6 +67,13 @@ def run_volume_pass(stage: VolumePass, image: ScalarImage, scene: Scene) -> Scal
             lambda channel, first, values: write(chosen[channel], first, values),
         )
     return ScalarImage(out.reshape(image.array.shape), image.grid, image.frames)
+
+
+def _writable(volume: Float32) -> Float32:
+    """The same voxels without the protection that images have."""
+    view = volume.view()
+    view.flags.writeable = True
+    return view
 
 
 def run_paint(stage: Paint, source: LabelMap, scene: Scene) -> ScalarImage:
