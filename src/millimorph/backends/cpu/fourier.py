@@ -47,6 +47,7 @@ def run(step: FourierStep, volume: Float32, scene: Scene, write: Write) -> None:
 
 
 def _mix(step: SegmentMix, volume: Float32, scene: Scene, write: Write) -> None:
+    """Add what the lines of each pose change; the image's own spectrum is not needed."""
     from millimorph.kernels import fourier
 
     panels = Panels(Shape(*volume.shape), step.axis)
@@ -58,19 +59,21 @@ def _mix(step: SegmentMix, volume: Float32, scene: Scene, write: Write) -> None:
 
     def mixed(channel: int, cut: slice) -> Float32:
         still = panels.of(volume[channel], cut)
-        copies = np.empty((1 + len(matrices), *still.shape), np.float32)
-        copies[0] = still
-        for matrix, copy in zip(matrices, copies[1:], strict=True):
-            flat = copy.reshape(-1)
+        changes = np.empty((len(matrices), *still.shape), np.float32)
+        for matrix, change in zip(matrices, changes, strict=True):
+            flat = change.reshape(-1)
             rows = panels.rows(cut)
             fourier.moved_rows(matrix, rows, panels.rows_shape, rules, sources[channel], flat)
-        spectra = _spectrum(copies, panels)
+        changes -= still
+        spectra = _spectrum(changes, panels)
         total = spectra[0]
         _scale(total, weights[0], panels)
         for spectrum, weight in zip(spectra[1:], weights[1:], strict=True):
             _scale(spectrum, weight, panels)
             total += spectrum
-        return _image(total, panels)
+        image = _image(total, panels)
+        image += still
+        return image
 
     by_panels(panels, mixed, scene.threads, write)
 
@@ -99,7 +102,7 @@ def _index_map(pull: AffineTransform, grid: ImageGrid) -> Float64:
 
 @lru_cache(maxsize=8)
 def segment_weights(step: SegmentMix, lines: int) -> tuple[Float32, ...]:
-    """Even parts of what the image itself, then each pose gives to frequencies 0 to lines // 2."""
+    """Even parts of what each pose gives to frequencies 0 to lines // 2."""
     frequencies = np.arange(lines // 2 + 1)
     weights = []
     for pose in step.poses:
@@ -108,10 +111,7 @@ def segment_weights(step: SegmentMix, lines: int) -> tuple[Float32, ...]:
         above = inside[(lines // 2 + frequencies) % lines]
         below = inside[(lines // 2 - frequencies) % lines]
         weights.append(np.float32(0.5) * (above + below))
-    rest = np.ones(len(frequencies), np.float32)
-    for weight in weights:
-        rest -= weight
-    return (rest, *weights)
+    return tuple(weights)
 
 
 def _comb(step: LineComb, volume: Float32, scene: Scene, write: Write) -> None:

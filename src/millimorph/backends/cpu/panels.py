@@ -18,7 +18,7 @@ Float32 = npt.NDArray[np.float32]
 Make = Callable[[int, slice], Float32]
 """The result for a channel and a run of slices or rows, as a panel."""
 
-PANEL_VOXELS = 65536
+PANEL_VOXELS = 32768
 
 
 class Shape(NamedTuple):
