@@ -2,7 +2,11 @@
 
 Channels get numbers of their own. Some laws need grey levels that are counts or magnitudes, above
 a level of no signal: the field `baseline`, left out the minimum of the original image where that is
-negative (CT), else 0 (MR, X-ray). Name it when an op in front moves the grey levels.
+negative (CT), else 0 (MR, X-ray). Name it when an op in front moves the grey levels. An image of
+one grey level has no robust range, so noise that is relative to it is none.
+
+The laws hold to the precision of float32 numbers; a voxel's number is within 1e-5 of the image's
+range of float64 arithmetic.
 """
 
 from typing import Annotated, Any, Literal, Self
