@@ -59,7 +59,7 @@ def demo(out: Path = Path("millimorph-demo"), /, *, workers: int = 1) -> int:
 
 
 @app.command(
-    help_epilogue="""Data sets of nnU-Net v2, of the Decathlon, of BIDS and with a table of cases need no patterns:
+    help_epilogue="""nnU-Net, Decathlon and BIDS data sets and tables of cases need no patterns:
   millimorph generate Dataset001_Liver --pipeline ct --out augmented
 
 Patterns are relative to FOLDER and hold {case} once, which names the case:

@@ -11,7 +11,13 @@ from typing import Any
 from millimorph.errors import FileError, MillimorphError, MillimorphWarning
 from millimorph.geometry import ImageGrid
 from millimorph.images import Landmarks, ScalarImage
-from millimorph.io import is_dicom_folder, read_image, read_landmarks
+from millimorph.io import (
+    DataSet,
+    find_data_set,
+    is_dicom_folder,
+    read_image,
+    read_landmarks,
+)
 from millimorph.io.extensions import IMAGE_EXTENSIONS, TABLE_EXTENSIONS, extension_of
 from millimorph.kernels.smallmatrix import determinant
 from millimorph.report import tables
@@ -98,7 +104,8 @@ class FileInspection:
 class FolderInspection:
     """All files of a folder, which patterns seem to fit them, and the command that would do it.
 
-    `ignored` is the number of files of other types.
+    `ignored` is the number of files of other types. `data_set` are the cases if the layout is
+    known; `layout_error` says which rule of its layout the folder breaks.
     """
 
     path: str
@@ -106,6 +113,8 @@ class FolderInspection:
     ignored: int
     suggestion: Suggestion | None
     next_command: str | None
+    data_set: DataSet | None = None
+    layout_error: str | None = None
 
     def text(self) -> str:
         """A table, a summary and the next command for people."""
@@ -115,6 +124,8 @@ class FolderInspection:
         """The same as JSON data."""
         return {
             "path": self.path,
+            "data_set": None if self.data_set is None else self.data_set.as_data(),
+            "layout_error": self.layout_error,
             "files": [file.as_data() for file in self.files],
             "ignored": self.ignored,
             "suggestion": None if self.suggestion is None else asdict(self.suggestion),
@@ -146,8 +157,10 @@ def inspect_path(path: Path | str, progress: Progress | None = None) -> Inspecti
 
 
 def _inspect_folder(folder: Path, progress: Progress | None) -> FolderInspection:
+    data_set, layout_error = _layout(folder)
+    described = None if data_set is None else data_set.description
     everything = list(_entries(folder))
-    entries = [entry for entry in everything if _is_looked_at(entry)]
+    entries = [entry for entry in everything if _is_looked_at(entry) and entry != described]
     files = []
     for number, entry in enumerate(entries):
         if progress is not None:
@@ -156,11 +169,20 @@ def _inspect_folder(folder: Path, progress: Progress | None) -> FolderInspection
     if progress is not None:
         progress(len(entries), len(entries))
     found = [FoundFile(file.path, file.kind) for file in files if file.kind is not None]
-    suggestion = suggest_patterns(found)
-    command = _next_command(folder, files, suggestion)
+    suggestion = suggest_patterns(found) if data_set is None else None
+    command = _next_command(folder, files, suggestion, data_set or layout_error)
+    ignored = len(everything) - len(entries)
     return FolderInspection(
-        str(folder), tuple(files), len(everything) - len(entries), suggestion, command
+        str(folder), tuple(files), ignored, suggestion, command, data_set, layout_error
     )
+
+
+def _layout(folder: Path) -> tuple[DataSet | None, str | None]:
+    """Recognise a data set, or say what is wrong with it."""
+    try:
+        return find_data_set(folder), None
+    except FileError as error:
+        return None, str(error)
 
 
 def _entries(folder: Path) -> Iterator[Path]:
@@ -243,14 +265,20 @@ def _json_number(value: Any) -> Any:
 
 
 def _next_command(
-    folder: Path, files: list[FileInspection], suggestion: Suggestion | None
+    folder: Path,
+    files: list[FileInspection],
+    suggestion: Suggestion | None,
+    layout: DataSet | str | None,
 ) -> str | None:
+    """`layout` is the recognised data set, or what is wrong with it."""
     images = [file.content for file in files if file.kind == "image" and file.content is not None]
     if not images:
         return None
     pipeline = "ct" if all(image.looks_like_hounsfield for image in images) else "starter"
     words = ["millimorph", "generate", str(folder), "--pipeline", pipeline]
     words += ["--out", "augmented"]
+    if isinstance(layout, DataSet):
+        return shlex.join(words)
     only_images = all(file.kind == "image" for file in files)
     if suggestion is not None and not (only_images and len(suggestion.patterns) == 1):
         options = {"image": "--image", "labels": "--label", "landmarks": "--landmarks"}
@@ -258,4 +286,6 @@ def _next_command(
             words += [options[pattern.kind], pattern.option()]
     elif not only_images:
         return None
+    elif layout is not None:
+        words += ["--layout", "files"]
     return shlex.join(words)

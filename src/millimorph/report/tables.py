@@ -101,7 +101,24 @@ def folder_text(folder: "FolderInspection") -> str:
     ]
     if problems:
         lines += ["", "problems", *problems]
-    return "\n".join([*lines, "", *_summary(folder), *_advice(folder)])
+    return "\n".join([*lines, "", *_layout_lines(folder), *_summary(folder), *_advice(folder)])
+
+
+def _layout_lines(folder: "FolderInspection") -> list[str]:
+    """The recognised layout, its labels and what is not used; or the rule that is broken."""
+    if folder.layout_error is not None:
+        return [f"layout: not usable: {folder.layout_error}", ""]
+    found = folder.data_set
+    if found is None:
+        return ["layout: none that is known (no dataset.json, BIDS or table of cases)", ""]
+    lines = [f"layout: {found.text()}"]
+    if found.label_names:
+        named = ", ".join(f"{value} {name}" for name, value in found.label_names.items())
+        lines.append(f"  label values: {named}")
+    lines += [f"  {one.case} {one.reason}" for one in found.lacking[:_MOST_CASES_LISTED]]
+    if len(found.lacking) > _MOST_CASES_LISTED:
+        lines.append(f"  and {len(found.lacking) - _MOST_CASES_LISTED} more incomplete cases")
+    return [*lines, *(f"  {text}" for text in found.notes), ""]
 
 
 def _row(file: "FileInspection") -> tuple[str, ...]:
