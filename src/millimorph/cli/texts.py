@@ -190,7 +190,7 @@ def replay_text(report: ReplayReport, sidecar: Path) -> str:
 
 
 def pipelines_text(starters: Sequence[NamedPipeline]) -> str:
-    """Return a line per starter pipeline."""
+    """Return a line per ready pipeline."""
     width = max(len(starter.name) for starter in starters)
     lines = [f"  {starter.name:<{width}}  {starter.summary}" for starter in starters]
     return "\n".join(

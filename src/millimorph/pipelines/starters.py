@@ -81,9 +81,9 @@ def mr() -> Pipeline:
         intensity=(
             IntensityCurve(probability=0.3),
             BiasField(probability=0.5),
-            Gamma(gamma=LogUniform(0.7, 1.5), probability=0.4),
+            Gamma(gamma=LogUniform(0.75, 1.4), probability=0.4),
             Motion(probability=0.1),
-            Ghosting(probability=0.1),
+            Ghosting(intensity=Uniform(0.03, 0.12), probability=0.1),
             Gibbs(probability=0.1),
             LowResolution(zoom=Uniform(0.5, 1.0), probability=0.2),
             RicianNoise(std_fraction=Uniform(0.0, 0.04), probability=0.5),

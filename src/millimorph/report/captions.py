@@ -8,13 +8,25 @@ from millimorph.recipe import Recipe
 from millimorph.report.measure import oblique_deg
 from millimorph.values import spelled
 
-_UNITS = {"_deg": " deg", "_mm": " mm", "_hu": " HU", "_voxels": " voxels"}
+# Of several endings that fit, the last one counts.
+_UNITS = {
+    "_deg": " deg",
+    "_mm": " mm",
+    "_hu": " HU",
+    "_db": " dB",
+    "_mhz": " MHz",
+    "_voxels": " voxels",
+    "_per_mm": " per mm",
+    "_db_per_cm_mhz": " dB/cm/MHz",
+}
+_OF_EACH_AXIS = ("rotation_deg", "translation_mm", "shear", "position", "centre_mm", "parameters")
 _UNINTERESTING = frozenset(
     {"op", "id", "probability", "centre_mm", "control_spacing_mm", "control_points", "label_pairs",
      "versor", "unit", "lock_border", "allow_folding"}
 )  # fmt: skip
 _STILL: dict[str, float] = {"scale": 1.0, "gamma": 1.0, "strength": 1.0}
 _MOST_NUMBERS = 7
+_LARGE = 1000.0
 _OBLIQUE_FROM_DEG = 0.01
 
 
@@ -42,7 +54,8 @@ def _in_dimension(field: str, value: Any, dimension: int) -> Any:
         return value
     if dimension == 2 and len(value) == 3:
         value = value[-1:] if field == "rotation_deg" else value[:2]
-    return value[:1] if field == "scale" and len(set(value)) == 1 else value
+    alike = field not in _OF_EACH_AXIS and len({str(entry) for entry in value}) == 1
+    return value[:1] if alike else value
 
 
 def describe_numbers(op: Mapping[str, Any], fields: Sequence[str], dimension: int) -> str:
@@ -71,6 +84,8 @@ def _written(field: str, value: Any, op_name: str) -> str:
     numbers = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
     written = ", ".join(_number(number) for number in numbers)
     title = title.replace("_", " ")
+    if value is True:
+        return title
     return f"{written}{unit}" if title in {op_name, "axis", "kind"} else f"{title} {written}{unit}"
 
 
@@ -84,7 +99,9 @@ def _is_short(numbers: Sequence[Any]) -> bool:
 
 
 def _number(value: float | str | bool) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if abs(value) >= _LARGE else f"{value:.3g}"
 
 
 def grid_words(grid: ImageGrid) -> str:
