@@ -103,17 +103,28 @@ def combine_columns(source, start, places, weights, out, at):
         for i in range(n):
             out[to + i] = source[begin + places[np.uint64(0), i]]
     else:
-        combine_two(source, begin, places, weights, out, to)
-        for k in range(np.uint64(2), np.uint64(count)):
+        start_columns(source, begin, places, weights, out, to)
+        for k in range(np.uint64(2 + count % 2), np.uint64(count), np.uint64(2)):
+            next_k = k + np.uint64(1)
             for i in range(n):
                 first = source[begin + places[np.uint64(0), i]]
-                out[to + i] += weights[k, i] * (source[begin + places[k, i]] - first)
+                one = weights[k, i] * (source[begin + places[k, i]] - first)
+                other = weights[next_k, i] * (source[begin + places[next_k, i]] - first)
+                out[to + i] = out[to + i] + one + other
 
 
 @kernel
-def combine_two(source, begin, places, weights, out, to):
-    """Combine each column's first two places."""
-    zero, one = np.uint64(0), np.uint64(1)
-    for i in range(np.uint64(places.shape[1])):
-        first = source[begin + places[zero, i]]
-        out[to + i] = first + weights[one, i] * (source[begin + places[one, i]] - first)
+def start_columns(source, begin, places, weights, out, to):
+    """Combine each column's first two places, or three of an odd number."""
+    zero, k1, k2 = np.uint64(0), np.uint64(1), np.uint64(2)
+    n = np.uint64(places.shape[1])
+    if places.shape[0] % 2 == 0:
+        for i in range(n):
+            first = source[begin + places[zero, i]]
+            out[to + i] = first + weights[k1, i] * (source[begin + places[k1, i]] - first)
+    else:
+        for i in range(n):
+            first = source[begin + places[zero, i]]
+            one = weights[k1, i] * (source[begin + places[k1, i]] - first)
+            other = weights[k2, i] * (source[begin + places[k2, i]] - first)
+            out[to + i] = first + one + other

@@ -120,7 +120,7 @@ def interpolation(slices: Slices, size: int, how: SliceInterpolation) -> Combina
 
 
 def _combination(places: Float64, weights: Float64, size: int) -> Combination:
-    """Places clamped to an axis, weights scaled to the sum 1, the largest first.
+    """Places clamped to an axis, weights scaled to the sum 1, the largest first, zeros left out.
 
     So the rounding of the first one's weight, which is what the others leave, is far from its sign:
     without negative weights nothing falls below 0 that is made of nothing below 0.
@@ -130,10 +130,10 @@ def _combination(places: Float64, weights: Float64, size: int) -> Combination:
         total += weights[:, k]
     inside = np.clip(places, 0, size - 1).astype(np.intp)
     scaled = weights / total[:, None]
-    lines, largest = np.arange(len(scaled)), np.argmax(scaled, axis=1)
-    for table in (inside, scaled):
-        table[lines, largest], table[:, 0] = table[:, 0].copy(), table[lines, largest]
-    return Combination(inside, scaled.astype(np.float32))
+    count = max(1, int(np.count_nonzero(scaled, axis=1).max()))
+    order = np.argsort(-scaled, axis=1, kind="stable")[:, :count]
+    chosen: Places = np.take_along_axis(inside, order, axis=1)
+    return Combination(chosen, np.take_along_axis(scaled, order, axis=1).astype(np.float32))
 
 
 def _box_below(x: Float64) -> Float64:
