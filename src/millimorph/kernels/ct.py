@@ -37,36 +37,78 @@ def coarse_water(planes, block, out):
 
 
 @kernel
-def project(padded, start, across, along, wanted, line):
-    """Sum samples of a plane along the rays that are wanted, one sample per step along.
+def project(padded, steps, wanted, lines):
+    """Sum samples of a plane along the rays that are wanted, for every direction.
 
-    `padded` has a border of zeros, (rows + 2, columns + 2). The first sample of the first ray lies
-    at `start` (column, row, counted with the border), `across` leads to the next ray, `along` to
-    the next sample. Bilinear; outside is 0.
+    `padded` has a border of zeros, (rows + 2, columns + 2). For direction a, `steps[a]` holds, as
+    (column, row) counted with the border, the first sample of the first ray, what leads to the next
+    ray and what to the next sample. Bilinear; outside is 0. `wanted` and `lines` (directions,
+    rays); a ray has as many samples as there are rays.
     """
     rows, columns = padded.shape
-    most_x = np.float32(columns - 1)
-    most_y = np.float32(rows - 1)
-    for j in range(len(line)):
-        total = ZERO
-        if wanted[j]:
-            x0 = start[0] + np.float32(j) * across[0]
-            y0 = start[1] + np.float32(j) * across[1]
-            for i in range(len(line)):
-                x = min(max(x0 + np.float32(i) * along[0], ZERO), most_x)
-                y = min(max(y0 + np.float32(i) * along[1], ZERO), most_y)
-                left = min(np.uint32(x), np.uint32(columns - 2))
-                upper = min(np.uint32(y), np.uint32(rows - 2))
-                wx = x - np.float32(left)
-                wy = y - np.float32(upper)
-                right = left + np.uint32(1)
-                lower = upper + np.uint32(1)
-                a = padded[upper, left]
-                b = padded[lower, left]
-                a += wx * (padded[upper, right] - a)
-                b += wx * (padded[lower, right] - b)
-                total += a + wy * (b - a)
-        line[j] = total
+    flat = padded.reshape(-1)
+    width, stride, one = np.int32(columns), np.uintp(columns), np.uintp(1)
+    most_x, most_y = np.float32(columns - 1), np.float32(rows - 1)
+    last_x, last_y = np.int32(columns - 2), np.int32(rows - 2)
+    samples = lines.shape[1]
+    bases = np.empty(samples, np.uint32)
+    weights = np.empty((2, samples), np.float32)
+    places = np.empty((2, samples), np.float32)
+    sums = np.empty(samples, np.float32)
+    for a in range(len(lines)):
+        rays = 0
+        for j in range(samples):
+            if wanted[a, j]:
+                places[0, rays] = steps[a, 0] + np.float32(j) * steps[a, 2]
+                places[1, rays] = steps[a, 1] + np.float32(j) * steps[a, 3]
+                sums[rays] = ZERO
+                rays += 1
+        for i in range(samples):
+            dx, dy = np.float32(i) * steps[a, 4], np.float32(i) * steps[a, 5]
+            for k in range(rays):
+                x = min(max(places[0, k] + dx, ZERO), most_x)
+                y = min(max(places[1, k] + dy, ZERO), most_y)
+                left = min(np.int32(x), last_x)
+                upper = min(np.int32(y), last_y)
+                weights[0, k] = x - np.float32(left)
+                weights[1, k] = y - np.float32(upper)
+                bases[k] = np.uint32(upper * width + left)
+            for k in range(rays):
+                at = np.uintp(bases[k])
+                under = at + stride
+                wx = weights[0, k]
+                near = flat[at]
+                near += wx * (flat[at + one] - near)
+                far = flat[under]
+                far += wx * (flat[under + one] - far)
+                sums[k] += near + weights[1, k] * (far - near)
+        rays = 0
+        for j in range(samples):
+            lines[a, j] = ZERO
+            if wanted[a, j]:
+                lines[a, j] = sums[rays]
+                rays += 1
+
+
+@kernel
+def chords(pins, directions, offsets, radius, lines):
+    """Add the chords of circles, averaged over eight parts of a ray's width.
+
+    `pins` (n, 2) mm (row, column), `directions` (directions, 2) cosine and sine, `offsets` of the
+    rays in mm, evenly spaced; `lines` (directions, rays) float32.
+    """
+    step = offsets[1] - offsets[0]
+    for a in range(len(directions)):
+        for k in range(len(pins)):
+            passing = pins[k, 1] * directions[a, 0] + pins[k, 0] * directions[a, 1]
+            for j in range(len(offsets)):
+                aside = offsets[j] - passing
+                if abs(aside) < radius + step:
+                    total = 0.0
+                    for part in range(8):
+                        off = aside + step * (np.float64(part) - 3.5) / 8.0
+                        total += np.sqrt(max(radius * radius - off * off, 0.0))
+                    lines[a, j] += np.float32(0.25 * total)
 
 
 @kernel
@@ -100,7 +142,10 @@ def back_project(lines, first, across, down, out):
     For direction a, pixel (0, 0) lies at ray first[a], and a column adds across[a], a row down[a].
     """
     rows, columns = out.shape
-    most = np.uint32(lines.shape[1] - 2)
+    most = np.int32(lines.shape[1] - 2)
+    one = np.uintp(1)
+    bases = np.empty(columns, np.uint32)
+    weights = np.empty(columns, np.float32)
     for r in range(rows):
         row = out[r]
         for c in range(columns):
@@ -111,9 +156,13 @@ def back_project(lines, first, across, down, out):
             step = across[a]
             for c in range(columns):
                 at = max(start + np.float32(c) * step, ZERO)
-                base = min(np.uint32(at), most)
+                base = min(np.int32(at), most)
+                weights[c] = at - np.float32(base)
+                bases[c] = np.uint32(base)
+            for c in range(columns):
+                base = np.uintp(bases[c])
                 low = line[base]
-                row[c] += low + (at - np.float32(base)) * (line[base + np.uint32(1)] - low)
+                row[c] += low + weights[c] * (line[base + one] - low)
 
 
 @kernel

@@ -39,19 +39,24 @@ def shutter(values, first, size, spacing, field, penumbra, border):
     shape, cx, cy, half_x, half_y, cosine, sine = field
     sharp = penumbra <= ZERO
     slope = ZERO if sharp else ONE / penumbra
-    for n in range(len(values)):
+    n = 0
+    while n < len(values):
         at = first + n
-        x = np.float32(at % size[0]) * spacing[0] - cx
+        x0 = at % size[0]
+        count = min(size[0] - x0, len(values) - n)
         y = np.float32(at // size[0] % size[1]) * spacing[1] - cy
-        u = x * cosine + y * sine
-        v = y * cosine - x * sine
-        distance = beyond_blades(u, v, half_x, half_y, shape)
-        if sharp:
-            values[n] = values[n] if distance <= ZERO else border
-        else:
+        run = values[n : n + count]
+        for i in range(count):
+            x = np.float32(x0 + i) * spacing[0] - cx
+            u = x * cosine + y * sine
+            v = y * cosine - x * sine
+            distance = beyond_blades(u, v, half_x, half_y, shape)
             share = HALF - distance * slope
+            if sharp:
+                share = ONE if distance <= ZERO else ZERO
             if share < ONE:
-                values[n] = border + max(share, ZERO) * (values[n] - border)
+                run[i] = border + max(share, ZERO) * (run[i] - border)
+        n += count
 
 
 @kernel

@@ -37,21 +37,29 @@ def depth_gain(values, first, size, spacing, apex, table, per_mm, floor, unit):
     last = np.uint32(len(table) - 1)
     far = np.float32(len(table) - 1)
     nx, ny = size[0], size[1]
-    for n in range(len(values)):
+    diverging = len(apex) > 0
+    n = 0
+    while n < len(values):
         at = first + n
-        row = at // nx
+        x0, row = at % nx, at // nx
+        count = min(nx - x0, len(values) - n)
         depth = np.float32(row % ny) * spacing[1]
-        if len(apex) > 0:
-            x = np.float32(at % nx) * spacing[0] - apex[0]
-            y = depth - apex[1]
-            z = np.float32(row // ny) * spacing[2] - apex[2]
-            depth = np.sqrt(x * x + y * y + z * z) - apex[3]
-        place = min(max(depth * per_mm, ZERO), far)
-        base = np.uint32(place)
-        low = table[base]
-        high = table[min(base + np.uint32(1), last)]
-        decibels = low + (place - np.float32(base)) * (high - low)
-        values[n] = amplified(values[n], decibels, floor, unit)
+        rest = ZERO
+        if diverging:
+            y, z = depth - apex[1], np.float32(row // ny) * spacing[2] - apex[2]
+            rest = y * y + z * z
+        run = values[n : n + count]
+        for i in range(count):
+            if diverging:
+                x = np.float32(x0 + i) * spacing[0] - apex[0]
+                depth = np.sqrt(x * x + rest) - apex[3]
+            place = min(max(depth * per_mm, ZERO), far)
+            base = np.uint32(place)
+            low = table[base]
+            high = table[min(base + np.uint32(1), last)]
+            decibels = low + (place - np.float32(base)) * (high - low)
+            run[i] = amplified(run[i], decibels, floor, unit)
+        n += count
 
 
 @kernel
@@ -77,30 +85,33 @@ def shadow(values, first, size, spacing, apex, surface, decibels, floor, unit):
         ax, ay, az = surface[0] - apex[0], surface[1] - apex[1], surface[2] - apex[2]
         reach = np.sqrt(ax * ax + ay * ay + az * az)
         ax, ay, az = ax / reach, ay / reach, az / reach
-    for n in range(len(values)):
+    n = 0
+    while n < len(values):
         at = first + n
-        row = at // nx
-        x = np.float32(at % nx) * spacing[0]
-        y = np.float32(row % ny) * spacing[1]
-        z = np.float32(row // ny) * spacing[2]
-        if diverging:
-            x, y, z = x - apex[0], y - apex[1], z - apex[2]
-            distance = np.sqrt(x * x + y * y + z * z)
-            along = x * ax + y * ay + z * az
-            px, py, pz = x - along * ax, y - along * ay, z - along * az
-            off = np.sqrt(px * px + py * py + pz * pz)
-            aside = off * reach / along if along > ZERO else np.float32(1e30)
-            behind = distance - reach
-        else:
-            dx, dz = x - surface[0], z - surface[2]
-            aside = np.sqrt(dx * dx + dz * dz)
-            behind = y - surface[1]
-        within = smooth_step((half - aside) / edge + np.float32(0.5))
-        if within > ZERO:
-            behind -= np.float32(0.5) * aside * aside / half
-            cap = max(ONE - (behind / CAP_MM) * (behind / CAP_MM), ZERO)
-            gain = decibels[1] * cap - decibels[0] * smooth_step(behind / ONSET_MM)
-            values[n] = amplified(values[n], within * gain, floor, unit)
+        x0, row = at % nx, at // nx
+        count = min(nx - x0, len(values) - n)
+        y0, z0 = np.float32(row % ny) * spacing[1], np.float32(row // ny) * spacing[2]
+        run = values[n : n + count]
+        for i in range(count):
+            x0_mm = np.float32(x0 + i) * spacing[0]
+            if diverging:
+                x, y, z = x0_mm - apex[0], y0 - apex[1], z0 - apex[2]
+                along = x * ax + y * ay + z * az
+                px, py, pz = x - along * ax, y - along * ay, z - along * az
+                off = np.sqrt(px * px + py * py + pz * pz)
+                aside = off * reach / along if along > ZERO else np.float32(1e30)
+                behind = np.sqrt(x * x + y * y + z * z) - reach
+            else:
+                x, z = x0_mm - surface[0], z0 - surface[2]
+                aside = np.sqrt(x * x + z * z)
+                behind = y0 - surface[1]
+            within = smooth_step((half - aside) / edge + np.float32(0.5))
+            if within > ZERO:
+                behind -= np.float32(0.5) * aside * aside / half
+                cap = max(ONE - (behind / CAP_MM) * (behind / CAP_MM), ZERO)
+                gain = decibels[1] * cap - decibels[0] * smooth_step(behind / ONSET_MM)
+                run[i] = amplified(run[i], within * gain, floor, unit)
+        n += count
 
 
 @kernel

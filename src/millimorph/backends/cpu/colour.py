@@ -114,12 +114,10 @@ def _paint(
 def brightest(picture: Float32, shares: list[float]) -> tuple[int, int]:
     """The row and column of the drawn place whose channels (c, y, x) add up to most."""
     _, rows, columns = picture.shape
-    best, place = -math.inf, (0, 0)
-    for across, down in zip(shares[0::2], shares[1::2], strict=True):
-        row, column = int(down * rows), int(across * columns)
-        total = 0.0
-        for value in picture[:, row, column].tolist():
-            total += value
-        if total > best:
-            best, place = total, (row, column)
-    return place
+    down = np.array([int(share * rows) for share in shares[1::2]])
+    across = np.array([int(share * columns) for share in shares[0::2]])
+    total = np.zeros(len(down))
+    for plane in picture:
+        total += plane[down, across]
+    best = int(np.argmax(total))
+    return int(down[best]), int(across[best])

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -39,9 +40,10 @@ class Fan:
         )
         return 2 * math.ceil(math.sqrt(height * height + width * width) / self.step_mm) + 3
 
-    def angle(self, direction: int) -> float:
-        """The direction of the rays' offsets, from columns towards rows, in radians."""
-        return math.pi * direction / self.directions
+    @property
+    def cosines(self) -> tuple[tuple[float, float], ...]:
+        """Cosine and sine of each direction of the rays' offsets, from columns towards rows."""
+        return _cosines(self.directions)
 
     @property
     def offsets_mm(self) -> list[float]:
@@ -92,16 +94,7 @@ def paths(plane: Float32, fan: Fan, wanted: npt.NDArray[np.bool_] | None = None)
     padded = np.zeros((plane.shape[0] + 2, plane.shape[1] + 2), np.float32)
     padded[1:-1, 1:-1] = plane
     lines = np.empty((fan.directions, fan.rays), np.float32)
-    half = 0.5 * (fan.rays - 1)
-    for direction, line in enumerate(lines):
-        cosine, sine = cos(fan.angle(direction)), sin(fan.angle(direction))
-        across = (cosine * fan.step_mm / fan.spacing[1], sine * fan.step_mm / fan.spacing[0])
-        along = (-sine * fan.step_mm / fan.spacing[1], cosine * fan.step_mm / fan.spacing[0])
-        start = (
-            fan.centre[1] + 1.0 - half * (across[0] + along[0]),
-            fan.centre[0] + 1.0 - half * (across[1] + along[1]),
-        )
-        ct.project(padded, _pair(start), _pair(across), _pair(along), chosen[direction], line)
+    ct.project(padded, _projecting(fan), chosen, lines)
     lines *= np.float32(WATER_PER_MM * fan.step_mm)
     return lines
 
@@ -110,16 +103,44 @@ def smeared_back(lines: Float32, fan: Fan) -> Float32:
     """The sum over directions of the lines at each pixel's offset (rows, columns)."""
     from millimorph.kernels import ct
 
-    angles = [fan.angle(direction) for direction in range(fan.directions)]
-    across = [cos(angle) * fan.spacing[1] / fan.step_mm for angle in angles]
-    down = [sin(angle) * fan.spacing[0] / fan.step_mm for angle in angles]
+    out = np.empty(fan.shape, np.float32)
+    ct.back_project(lines, *_smearing(fan), out)
+    return out
+
+
+@lru_cache(maxsize=8)
+def _cosines(directions: int) -> tuple[tuple[float, float], ...]:
+    angles = [math.pi * direction / directions for direction in range(directions)]
+    return tuple((cos(angle), sin(angle)) for angle in angles)
+
+
+@lru_cache(maxsize=8)
+def _projecting(fan: Fan) -> Float32:
+    """For each direction the first sample, the way to the next ray and to the next sample."""
     half = 0.5 * (fan.rays - 1)
+    row_mm, column_mm = fan.spacing
+    steps = []
+    for cosine, sine in fan.cosines:
+        across = cosine * fan.step_mm / column_mm, sine * fan.step_mm / row_mm
+        along = -sine * fan.step_mm / column_mm, cosine * fan.step_mm / row_mm
+        start = (
+            fan.centre[1] + 1.0 - half * (across[0] + along[0]),
+            fan.centre[0] + 1.0 - half * (across[1] + along[1]),
+        )
+        steps.append((*start, *across, *along))
+    return np.array(steps, np.float32)
+
+
+@lru_cache(maxsize=8)
+def _smearing(fan: Fan) -> tuple[Float32, Float32, Float32]:
+    """For each direction the ray at pixel (0, 0), and what a column and a row add to it."""
+    half = 0.5 * (fan.rays - 1)
+    across = [cosine * fan.spacing[1] / fan.step_mm for cosine, _ in fan.cosines]
+    down = [sine * fan.spacing[0] / fan.step_mm for _, sine in fan.cosines]
     first = [
         half - fan.centre[1] * a - fan.centre[0] * d for a, d in zip(across, down, strict=True)
     ]
-    out = np.empty(fan.shape, np.float32)
-    ct.back_project(lines, *(np.array(x, np.float32) for x in (first, across, down)), out)
-    return out
+    return np.array(first, np.float32), np.array(across, np.float32), np.array(down, np.float32)
 
 
 def ramp_filtered(lines: Float32) -> Float32:
@@ -143,7 +164,3 @@ def field(found: Lattice, make: Callable[[Float32], Float32], threads: int) -> F
 
     in_threads(threads, range(len(out)), work)
     return out
-
-
-def _pair(values: tuple[float, float]) -> tuple[np.float32, np.float32]:
-    return np.float32(values[0]), np.float32(values[1])

@@ -10,7 +10,6 @@ from millimorph.backends.cpu import rays
 from millimorph.backends.cpu.pieces import Write, in_threads
 from millimorph.backends.cpu.planes import write_planes
 from millimorph.backends.scene import Scene
-from millimorph.kernels.elementary import cos, sin
 from millimorph.kernels.philox import StreamKey, uniforms
 from millimorph.program.ct import LEAST_HU, PinStreaks
 
@@ -24,7 +23,6 @@ PHOTONS_PER_MM = 4e6
 LONGEST_PATH = rays.WATER_PER_MM * 520.0
 NEAR_MM = 50.0
 OUTSIDE_RADII = 1.5
-PARTS = 8
 CANDIDATES = 64
 INNER_SHARE = 0.8
 AIR_HU = -1024.0
@@ -131,18 +129,14 @@ def _metal_paths(
     pins: list[Pin], step: PinStreaks, shape: tuple[int, ...], fan: rays.Fan
 ) -> Float32:
     """Attenuation by metal along each ray: chords of circles, averaged over the ray's width."""
-    square = step.shape.radius_mm * step.shape.radius_mm
-    offsets = np.array(fan.offsets_mm)
-    lines = np.zeros((fan.directions, fan.rays))
-    parts = [(part + 0.5) / PARTS - 0.5 for part in range(PARTS)]
-    for row_mm, column_mm in _places_mm(pins, step, shape):
-        for direction in range(fan.directions):
-            angle = fan.angle(direction)
-            aside = offsets - (column_mm * cos(angle) + row_mm * sin(angle))
-            for part in parts:
-                off = aside + part * fan.step_mm
-                lines[direction] += np.sqrt(np.maximum(square - off * off, 0.0))
-    return (2.0 * METAL_PER_MM / PARTS * lines).astype(np.float32)
+    from millimorph.kernels import ct
+
+    places = np.array(_places_mm(pins, step, shape))
+    lines = np.zeros((fan.directions, fan.rays), np.float32)
+    radius = step.shape.radius_mm
+    ct.chords(places, np.array(fan.cosines), np.array(fan.offsets_mm), radius, lines)
+    lines *= np.float32(METAL_PER_MM)
+    return lines
 
 
 def _scale(
