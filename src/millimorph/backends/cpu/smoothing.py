@@ -106,8 +106,13 @@ def _whole(channel: Float32, filters: Filters, threads: int) -> Float32:
 
 
 def _rows_by_cache(shape: tuple[int, ...], filters: Filters) -> int:
-    """How many rows of each slice that a strip reads fit the cache, less those beyond it."""
+    """How many rows of each slice that a strip reads fit the cache, less those beyond it.
+
+    Without a filter along z a strip reads each row once, and any number will do.
+    """
     rz, ry, _ = filters.pairs
+    if rz == 0:
+        return shape[1]
     return CACHE_BYTES // (4 * shape[2] * (2 * rz + DEPTH)) - 2 * ry
 
 
