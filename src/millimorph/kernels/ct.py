@@ -235,6 +235,7 @@ def rings(values, first, size, frame, table, least):
     nx, ny = size[0], size[1]
     last = np.uint32(table.shape[1] - 1)
     far = np.float32(table.shape[1] - 1)
+    flat, width = table.reshape(-1), np.uintp(table.shape[1])
     n = 0
     while n < len(values):
         at = first + n
@@ -252,9 +253,9 @@ def rings(values, first, size, frame, table, least):
             dx = (np.float32(x0 + i) - frame[0, 0]) * frame[0, 1]
             radius = min(np.sqrt(dx * dx + rest), far)
             base = np.uint32(radius)
-            heights = table[x0 + i if along_x else plane]
-            low = heights[base]
-            high = heights[min(base + np.uint32(1), last)]
+            start = np.uintp(x0 + i if along_x else plane) * width
+            low = flat[start + np.uintp(base)]
+            high = flat[start + np.uintp(min(base + np.uint32(1), last))]
             height = low + (radius - np.float32(base)) * (high - low)
             run[i] += height if run[i] >= least else ZERO
         n += count

@@ -15,7 +15,7 @@ from millimorph.ops.selection import ImageOp
 from millimorph.parameters import Checked, Range, Whole
 from millimorph.values import number, shown
 
-MOST_RINGS = 1000
+MOST_RINGS = 100
 MOST_PINS = 20
 
 
@@ -74,13 +74,14 @@ class CtDoseNoise(ImageOp):
 class CtRings(ImageOp):
     """Concentric rings of detector channels whose gain is off.
 
-    `count`: how many, their radii drawn evenly up to the nearest edge. `amplitude_hu`: in each
+    `count`: how many, 1 to 100, their radii drawn evenly up to the nearest edge. `amplitude_hu`: in each
     plane the height of each ring is drawn evenly between plus and minus this. `width_mm`: full
     width at half maximum of a channel's error, at least a voxel. `centre_mm`: a point of the axis
     of rotation; left out, the centre of the image.
 
-    The profile of a ring is the inverse Abel transform of a Gaussian, which is what filtered
-    backprojection of a constant error is: a sharp rim, a dark halo inside, nothing outside.
+    The profile of a ring is the inverse Abel transform of the bump (1 - x^2)^3, which is what
+    filtered backprojection of a constant error is: a sharp rim, a halo of the other sign inside,
+    nothing outside.
     Approximate: the same channels fail in every plane, through the whole turn of an axial scan.
     Source: Sijbers and Postnov 2004, Physics in Medicine and Biology 49:N247 (their cause).
     """
