@@ -74,8 +74,8 @@ class CtDoseNoise(ImageOp):
 class CtRings(ImageOp):
     """Concentric rings of detector channels whose gain is off.
 
-    `count`: how many, 1 to 100, their radii drawn evenly up to the nearest edge. `amplitude_hu`: in each
-    plane the height of each ring is drawn evenly between plus and minus this. `width_mm`: full
+    `count`: how many, 1 to 100, their radii drawn evenly up to the nearest edge. `amplitude_hu`: in
+    each plane the height of each ring is drawn evenly between plus and minus this. `width_mm`: full
     width at half maximum of a channel's error, at least a voxel. `centre_mm`: a point of the axis
     of rotation; left out, the centre of the image.
 
