@@ -22,6 +22,7 @@ COMMANDS = {
     "slurm": "Print a job script for SLURM that makes the data set as an array of shards.",
     "status": "Say how far a job is, from its output folder.",
     "verify": "Hash every file of an output folder again; name what is damaged, missing or extra.",
+    "export": "Write a finished output folder and its originals as a data set for training.",
     "replay": "Make one sample again from its sidecar and its source files, and compare.",
     "pipelines": "List the ready pipelines, or print one as a file to begin with.",
     "schema": "Print the JSON Schema of pipeline files, for editors that complete and check.",

@@ -325,6 +325,29 @@ def verify(out: Path, /) -> int:
 
 @app.command(
     help_epilogue="""Examples:
+  millimorph export augmented --to nnunet nnUNet_raw/Dataset101_LiverAugmented"""
+)
+def export(out: Path, dest: Path, /, *, to: Literal["nnunet"]) -> int:
+    """Write a finished output folder and its originals as a data set for training.
+
+    Splits are by patient: no copy of a case that validates is trained on.
+
+    Args:
+        out: The folder that `generate` wrote to.
+        dest: The folder to write: a new one, named as the format demands.
+        to: The format; nnunet is nnU-Net v2 raw with splits_final.json.
+    """
+    from millimorph.cli.texts import export_text
+    from millimorph.generate import export_nnunet
+
+    match to:
+        case "nnunet":
+            _say(export_text(export_nnunet(out, dest)))
+    return DONE
+
+
+@app.command(
+    help_epilogue="""Examples:
   millimorph replay augmented/p01/p01__0007.json
   millimorph replay augmented/p01/p01__0007.json --out again
   millimorph replay p01__0007.json --source-root /data/moved"""

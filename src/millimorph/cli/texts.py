@@ -11,6 +11,7 @@ from millimorph.generate import (
     MANIFEST_FILE,
     QUARANTINE_FILE,
     DatasetReport,
+    Export,
     Failure,
     JobStatus,
     ReplayReport,
@@ -165,6 +166,25 @@ def verification_text(found: Verification) -> str:
             "",
             "next: remove what is damaged and run the same generate command again; it makes only",
             "      what is not there",
+        ]
+    )
+
+
+def export_text(export: Export) -> str:
+    """Return what was written, and where the splits belong."""
+    patients = f"{export.patients} {_noun(export.patients, 'patient')}"
+    copies = f"{export.copies} augmented {'copy' if export.copies == 1 else 'copies'}"
+    originals = f"{export.originals} original {_noun(export.originals, 'case')}"
+    lines = [f"{export.dest}: {originals} and {copies} of {patients}"]
+    if not export.patients_known:
+        lines.append("the data set does not name patients, so every case counts as one of its own")
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "next: after nnUNetv2_plan_and_preprocess, and before training",
+            f"  cp {export.dest / 'splits_final.json'} $nnUNet_preprocessed/{export.dest.name}/",
+            "without that file nnU-Net validates on copies of cases that it trains on",
         ]
     )
 

@@ -15,6 +15,7 @@ from millimorph.generate.manifest import (
     ManifestLine,
     read_manifest,
 )
+from millimorph.generate.nnunet_export import Export, export_nnunet
 from millimorph.generate.replay import ReplayReport, RoleReplay, replay
 from millimorph.generate.sample import read_output
 from millimorph.generate.sidecar import Sidecar
@@ -26,6 +27,7 @@ __all__ = [
     "QUARANTINE_FILE",
     "DatasetReport",
     "DatasetRequest",
+    "Export",
     "Failure",
     "Finding",
     "JobStatus",
@@ -36,6 +38,7 @@ __all__ = [
     "Shard",
     "Sidecar",
     "Verification",
+    "export_nnunet",
     "generate_dataset",
     "job_status",
     "read_grid",
