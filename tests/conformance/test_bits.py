@@ -31,6 +31,16 @@ def numpy_features_to_disable(*, keep: str) -> str:
     return " ".join(f for f in numpy_core.__cpu_dispatch__ if found.get(f) and f != keep)
 
 
+def older_processor(name: str, features: str, keep: str, cache: Path) -> dict[str, str]:
+    """Return the environment in which Numba and NumPy take the processor for an older one."""
+    return os.environ | {
+        "NUMBA_CPU_NAME": name,
+        "NUMBA_CPU_FEATURES": features,
+        "NUMBA_CACHE_DIR": str(cache),
+        "NPY_DISABLE_CPU_FEATURES": numpy_features_to_disable(keep=keep),
+    }
+
+
 def check_same(found: dict[str, str], what: str) -> None:
     """Raise with the names of all results that differ."""
     expected = here()
@@ -66,15 +76,9 @@ def test_the_same_bits_on_an_older_processor(name, features, keep, tmp_path):
 
     Numba compiles for them afresh in another process, and NumPy leaves its faster paths alone.
     """
-    environment = os.environ | {
-        "NUMBA_CPU_NAME": name,
-        "NUMBA_CPU_FEATURES": features,
-        "NUMBA_CACHE_DIR": str(tmp_path),
-        "NPY_DISABLE_CPU_FEATURES": numpy_features_to_disable(keep=keep),
-    }
     finished = subprocess.run(  # noqa: S603 - our own interpreter
         [sys.executable, str(PROGRAM), "1"],
-        env=environment,
+        env=older_processor(name, features, keep, tmp_path),
         capture_output=True,
         text=True,
         check=False,
