@@ -125,6 +125,7 @@ def test_inspect_tells_layout_reason_cases_channels_and_labels(tmp_path, capsys)
     assert "layout: nnU-Net v2 raw (dataset.json has channel_names); 2 cases, images: CT" in text
     assert "label values: 0 background, 1 liver, 2 tumour" in text
     assert "imagesTs has no labels and is not used" in text
+    assert "3 images, 2 label maps" in text
     assert f"millimorph generate {folder} --pipeline starter --out augmented\n" in text
     assert run_command(["inspect", str(folder), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)["data_set"]

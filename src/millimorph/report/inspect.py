@@ -150,7 +150,7 @@ def inspect_path(path: Path | str, progress: Progress | None = None) -> Inspecti
         raise FileError(f"{place}: there is no such file or folder")
     if place.is_dir() and not is_dicom_folder(place):
         return _inspect_folder(place, progress)
-    found = _inspect_entry(place, str(place))
+    found = _inspect_entry(place, str(place), place.name)
     if found.error is not None:
         raise FileError(found.error)
     return found
@@ -159,13 +159,15 @@ def inspect_path(path: Path | str, progress: Progress | None = None) -> Inspecti
 def _inspect_folder(folder: Path, progress: Progress | None) -> FolderInspection:
     data_set, layout_error = _layout(folder)
     described = None if data_set is None else data_set.description
+    labels = _label_files(data_set)
     everything = list(_entries(folder))
     entries = [entry for entry in everything if _is_looked_at(entry) and entry != described]
     files = []
     for number, entry in enumerate(entries):
         if progress is not None:
             progress(number, len(entries))
-        files.append(_inspect_entry(entry, entry.relative_to(folder).as_posix()))
+        name = _NAMED_LABELS[0] if entry in labels else entry.name
+        files.append(_inspect_entry(entry, entry.relative_to(folder).as_posix(), name))
     if progress is not None:
         progress(len(entries), len(entries))
     found = [FoundFile(file.path, file.kind) for file in files if file.kind is not None]
@@ -203,7 +205,13 @@ def _is_looked_at(entry: Path) -> bool:
     return entry.is_dir() or extension_of(entry) in (*IMAGE_EXTENSIONS, *TABLE_EXTENSIONS)
 
 
-def _inspect_entry(entry: Path, shown: str) -> FileInspection:
+def _label_files(data_set: DataSet | None) -> frozenset[Path]:
+    """The files that a data set says are label maps."""
+    cases = () if data_set is None else data_set.cases
+    return frozenset(path for case in cases for path in case.labels.values())
+
+
+def _inspect_entry(entry: Path, shown: str, name: str) -> FileInspection:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", MillimorphWarning)
         try:
@@ -214,7 +222,7 @@ def _inspect_entry(entry: Path, shown: str) -> FileInspection:
             return FileInspection(shown, error=str(error))
     told = [str(one.message) for one in caught if issubclass(one.category, MillimorphWarning)]
     prefix = f"{entry}: "
-    return FileInspection(shown, inspect_image(image, entry.name, told, prefix))
+    return FileInspection(shown, inspect_image(image, name, told, prefix))
 
 
 def inspect_image(
