@@ -2,9 +2,11 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from millimorph.ops import IntensityOp, OneOf, SomeOf, SpatialOp
 from millimorph.recipe import draw, parse_pipeline
 
 ROOT = Path(__file__).parents[1]
@@ -61,6 +63,13 @@ def test_the_links_of_a_page_resolve(page):
         assert file.exists(), f"{page.name} links to {target}"
         if anchor:
             assert anchor in anchors(file), f"{page.name} links to {target}"
+
+
+def test_the_page_of_operations_names_every_op_as_it_is_spelled():
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    for kind in (*get_args(SpatialOp), *get_args(IntensityOp), OneOf, SomeOf):
+        row = f"| `{kind.__name__}` | `{kind.model_fields['op'].default}` | "
+        assert page.count(row) == 1, f"docs/operations.md has no row, or two, for {row}"
 
 
 def test_the_readme_shows_python_and_yaml_that_is_run():
