@@ -19,10 +19,13 @@ from millimorph.ops import (
     QuarterTurn,
     Remap,
     Rotation,
+    Transform,
+    ZScore,
 )
 from millimorph.recipe import Pipeline
 from millimorph.report import contact_sheet, pipeline_sheet
-from millimorph.report.details import SIDE_VOXELS, detail_of, textured_mm
+from millimorph.report.captions import describe_numbers
+from millimorph.report.details import SIDE_VOXELS, changed_mm, detail_of, textured_mm
 from millimorph.report.pipeline_sheet import _row, _Seen, _words
 from millimorph.report.planes import View, plane_through
 from millimorph.report.render import Window
@@ -198,3 +201,44 @@ def test_a_small_slice_has_no_detail():
     source = case()
     plane = plane_through(GRID, View.FLAT, np.array(GRID.centre_mm))
     assert textured_mm(source.images["image"], plane) is None
+
+
+def test_an_op_is_seen_on_the_scale_that_ops_before_it_give():
+    """Noise of 0.1 standard deviations is not noise of 0.1 grey levels."""
+    ops = (GaussianNoise(std=1.0), ZScore(), Gamma(probability=0.5), GaussianNoise(id="n", std=0.5))
+    listed = only(*ops)
+    assert [len(t.pipeline.intensity) for t in listed] == [1, 1, 2, 2]
+    tiles = _row(listed[3], _Seen(case(), None)).tiles
+    assert tiles[0].heading == "before"
+    assert tiles[0].image.array.std() == pytest.approx(1.0, abs=1e-3)
+    change = tiles[1].image.array - tiles[0].image.array
+    assert change.std() == pytest.approx(0.5, rel=0.1)
+
+
+def test_numbers_that_do_not_vary_are_left_out_of_captions():
+    parameters = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, Uniform(0.8, 1.2))
+    op = Transform(kind="Similarity3D", parameters=parameters)
+    (trial,) = trials(Pipeline(spatial=(op,)))
+    tiles = _row(trial, _Seen(case(SOLID), None)).tiles
+    captions = [tile.caption for tile in tiles[1:]]
+    assert captions == ["parameters 0.8", "parameters 1", "parameters 1.2"]
+
+
+def test_the_slice_is_one_in_which_something_happens():
+    """A box that is cut out lies anywhere."""
+    grid = ImageGrid((12, 10, 9))
+    voxels = np.zeros(grid.shape, np.float32)
+    one = ScalarImage(voxels, grid)
+    other = voxels.copy()
+    other[7, 2:5, 3:6] = 4.0
+    plane = plane_through(grid, View.AXIAL, np.array(grid.centre_mm))
+    place = changed_mm(one, ScalarImage(other, grid), plane)
+    assert plane_through(grid, View.AXIAL, place).index == 7
+    everywhere = ScalarImage(voxels + 1.0, grid)
+    assert changed_mm(one, everywhere, plane) is None
+    assert changed_mm(one, one, plane) is None
+
+
+def test_captions_have_percent_in_lists_too():
+    op = {"op": "local_gamma", "centre_fraction": [0.5, -0.25, 1.0]}
+    assert describe_numbers(op, ["centre_fraction"], 3) == "centre 50, -25, 100 %"

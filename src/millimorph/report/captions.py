@@ -90,6 +90,8 @@ def _written(field: str, value: Any, op_name: str) -> str:
 
 
 def _times(value: Any, factor: float) -> Any:
+    if isinstance(value, list):
+        return [_times(entry, factor) for entry in value]
     return value * factor if isinstance(value, int | float) else value
 
 

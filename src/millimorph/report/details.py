@@ -9,6 +9,7 @@ from millimorph.report.planes import Plane
 FloatArray = npt.NDArray[np.float64]
 
 SIDE_VOXELS = 44
+_HARDLY = 0.05
 
 
 def textured_mm(image: ScalarImage, plane: Plane) -> FloatArray | None:
@@ -33,6 +34,21 @@ def textured_mm(image: ScalarImage, plane: Plane) -> FloatArray | None:
         for start, n in zip(place, picture.shape, strict=True)
     )
     point: FloatArray = plane.points_mm(across, down)[0]
+    return point
+
+
+def changed_mm(one: ScalarImage, other: ScalarImage, plane: Plane) -> FloatArray | None:
+    """A point in the slice that differs most, if the plane's own slice hardly differs at all."""
+    if plane.through is None or one.array.shape != other.array.shape:
+        return None
+    change = np.abs(one.channel_arrays[0].astype(np.float64) - other.channel_arrays[0])
+    along = one.dimension - 1 - plane.through
+    total = change.sum(axis=tuple(axis for axis in range(one.dimension) if axis != along))
+    if not total.max() > 0 or total[plane.index] >= _HARDLY * total.max():
+        return None
+    middle = np.array([[0.5 * (n - 1) for n in one.grid.size]])
+    middle[0, plane.through] = float(total.argmax())
+    point: FloatArray = one.grid.points_mm(middle)[0]
     return point
 
 

@@ -14,7 +14,7 @@ from millimorph.ops import LabelOp, LabelsToImage
 from millimorph.parameters import Coordinate
 from millimorph.recipe import Pipeline, Recipe, draw
 from millimorph.report.captions import caption_of, describe_numbers, describe_op, grid_words
-from millimorph.report.details import textured_mm
+from millimorph.report.details import changed_mm, textured_mm
 from millimorph.report.planes import focus_mm, moved
 from millimorph.report.render import Window, robust_window, window_of
 from millimorph.report.rows import Row, Tile, draw_rows
@@ -40,7 +40,8 @@ def pipeline_sheet(
     A row has the original and the image after this op alone, with all its parameters at the low
     end, in the middle and at the high end of their ranges; what is random in the op is the same in
     all three. The ops of a choice have rows of their own, and the last row shows three samples of
-    the whole pipeline. Volumes are seen in one axial slice, in the middle or where most labels are.
+    the whole pipeline. Volumes are seen in one axial slice, in the middle or where most labels are,
+    and elsewhere for an op that does nothing there.
     `window` are the grey levels shown black and white; left out, they are found in the data. A
     result that leaves them, such as a normalised one, is shown in its own. `show` is told how many
     of all rows are done. An op that does not fit the case has a row that says why.
@@ -91,7 +92,7 @@ class _Seen:
 
 
 def _row(trial: Trial, seen: _Seen) -> Row:
-    title = " · ".join((*trial.place, str(trial.op.id).rpartition(".")[2]))
+    title = " · ".join(name.rpartition(".")[2] for name in (*trial.place, str(trial.op.id)))
     words = _words(trial)
     try:
         return Row(title, words, _tiles(trial, seen))
@@ -101,10 +102,11 @@ def _row(trial: Trial, seen: _Seen) -> Row:
 
 def _tiles(trial: Trial, seen: _Seen) -> tuple[Tile, ...]:
     name = trial.image_of(seen.case)
+    recipes = trial.recipes(seen.case.id)
+    results = [tried(recipe, seen.case, _shown_role(name, seen)) for _, recipe in recipes]
     before = _before(trial, name, seen)
     tiles = [before]
-    for setting, recipe in trial.recipes(seen.case.id):
-        result = tried(recipe, seen.case, _shown_role(name, seen))
+    for (setting, recipe), result in zip(recipes, results, strict=True):
         caption = _caption(trial, recipe, seen.case.dimension)
         tile = _after(result, name, before, trial.channel)
         caption = "; ".join(filter(None, (caption, tile.caption)))
@@ -113,7 +115,7 @@ def _tiles(trial: Trial, seen: _Seen) -> tuple[Tile, ...]:
         return tuple(replace(tile, extra="outlines") for tile in tiles)
     if trial.is_spatial:
         return tuple(replace(tile, extra="grid") for tile in tiles)
-    return _with_detail(tiles)
+    return _with_detail(_where_it_shows(tiles))
 
 
 def _samples_row(pipeline: Pipeline, seen: _Seen) -> Row:
@@ -140,17 +142,16 @@ def _shown_role(name: str | None, seen: _Seen) -> str:
 
 
 def _before(trial: Trial, name: str | None, seen: _Seen) -> Tile:
-    """The original; for an image that is made from labels, the one that ops see first."""
+    """The original, or what the ops that have to be in front of this one make of it."""
     if name is None or isinstance(trial.op, LabelsToImage):
         return seen.tile(None, "labels", "")
-    if name in seen.case.images:
-        image = _channel(seen.case.images[name], trial.channel)
-    else:
-        makers = [op for op in trial.pipeline.intensity if isinstance(op, LabelsToImage)]
-        bare = trial.pipeline.replace(spatial=(), intensity=makers)
-        result = tried(next(draw(bare, case=seen.case.id)), seen.case, name)
-        image = result.case.images[name]
-    tile = seen.tile(image, "original", "")
+    images = seen.case.images
+    heading = "original"
+    in_front = [op for op in trial.before.intensity if getattr(op, "image", name) == name]
+    if in_front:
+        images = tried(trial.recipe_before(seen.case.id), seen.case, name).case.images
+        heading = "before"
+    tile = seen.tile(_channel(images[name], trial.channel), heading, "")
     window = tile.window
     return replace(tile, caption=f"grey levels {window.low:.4g} to {window.high:.4g}")
 
@@ -165,6 +166,17 @@ def _after(result: Tried, name: str | None, before: Tile, channel: int | None) -
     focus = moved(before.focus_mm, result.source_from_target)
     pull = result.source_from_target
     return Tile("", note, result.case, image, window, focus, before.source, pull)
+
+
+def _where_it_shows(tiles: list[Tile]) -> list[Tile]:
+    """The tiles in another slice if what the op does at its high end is not in this one."""
+    one, other = tiles[0].image, tiles[-1].image
+    place = None if one is None or other is None else changed_mm(one, other, tiles[0].plane)
+    if place is None:
+        return tiles
+    moved_tiles = [replace(tile, focus_mm=place) for tile in tiles]
+    words = f"{moved_tiles[0].caption}, slice {moved_tiles[0].plane.index}"
+    return [replace(moved_tiles[0], caption=words), *moved_tiles[1:]]
 
 
 def _with_detail(tiles: list[Tile]) -> tuple[Tile, ...]:
@@ -205,7 +217,15 @@ def _caption(trial: Trial, recipe: Recipe, dimension: int) -> str:
     fields = _fields(trial)
     if not fields:
         return describe_op(spelled(op), dimension)
-    return describe_numbers(plain(op), fields, dimension)
+    numbers = plain(op)
+    if "parameters" in fields:
+        own = [c.name for c in trial.coordinates]
+        numbers["parameters"] = [
+            value
+            for k, value in enumerate(numbers["parameters"])
+            if f"{op.id}.parameters.{k}" in own
+        ]
+    return describe_numbers(numbers, fields, dimension)
 
 
 def _fields(trial: Trial) -> list[str]:

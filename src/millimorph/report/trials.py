@@ -11,48 +11,65 @@ from millimorph.compiler import compile as compile_recipe
 from millimorph.designs import Explicit
 from millimorph.distributions import Choice
 from millimorph.images import Case
-from millimorph.ops import AnyOp, LabelOp, LabelsToImage, OneOf, SimpleOp, SomeOf, is_spatial
+from millimorph.ops import (
+    AnyOp,
+    ImageOp,
+    LabelOp,
+    LabelsToImage,
+    OneOf,
+    SimpleOp,
+    SomeOf,
+    is_spatial,
+)
 from millimorph.parameters import Coordinate
 from millimorph.recipe import Pipeline, Recipe, coordinate_list, draw, with_ids
 from millimorph.runner import AugmentedCase, run
 from millimorph.transforms import Transform
 
 SETTINGS = ("low", "middle", "high")
+_MIDDLE = 1
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One op and the pipeline that holds nothing else but the ops that make images for it.
+    """One op by itself, behind the ops without which it means nothing.
 
-    `op` has its id and is certain to take part; `probability` is what it had; `place` are the ids
-    of the choices around it.
+    These make the image that it is for, or bring grey levels into the scale of its numbers. `op`
+    has its id and is certain to take part; `probability` is what it had; `place` are the ids of the
+    choices around it. `before` is the pipeline of the other ops, `pipeline` that of all.
     """
 
     op: SimpleOp
     place: tuple[str, ...]
     probability: float
+    before: Pipeline
     pipeline: Pipeline
 
     @property
     def coordinates(self) -> tuple[Coordinate, ...]:
         """What varies in the op."""
-        return coordinate_list(self.pipeline)
+        return tuple(c for c in coordinate_list(self.pipeline) if self._is_own(c))
 
     @property
     def is_spatial(self) -> bool:
         """Whether the op moves anatomy or changes the grid."""
         return is_spatial(self.op)
 
+    def recipe_before(self, case: str) -> Recipe:
+        """What the op finds, everything in the middle of its range."""
+        return _at(self.before, [_unit(c, _MIDDLE) for c in coordinate_list(self.before)], case)
+
     def recipes(self, case: str) -> tuple[tuple[str, Recipe], ...]:
         """The settings that differ, named; one without a name where nothing varies."""
-        if not self.coordinates:
-            return (("", next(draw(self.pipeline, case=case))),)
+        every = coordinate_list(self.pipeline)
         found: dict[str, Recipe] = {}
         for rank, setting in enumerate(SETTINGS):
-            point = tuple(_unit(coordinate, rank) for coordinate in self.coordinates)
-            recipe = next(draw(self.pipeline, Explicit(points=(point,)), case=case))
+            point = [_unit(c, rank if self._is_own(c) else _MIDDLE) for c in every]
+            recipe = _at(self.pipeline, point, case)
             if recipe not in found.values():
                 found[setting] = recipe
+        if len(found) == 1:
+            return (("", recipe),)
         return tuple(found.items())
 
     def image_of(self, case: Case) -> str | None:
@@ -69,6 +86,9 @@ class Trial:
         channels = getattr(self.op, "channels", None)
         return channels[0] if channels else None
 
+    def _is_own(self, coordinate: Coordinate) -> bool:
+        return coordinate.name.startswith(f"{self.op.id}.")
+
 
 @dataclass(frozen=True)
 class Tried:
@@ -83,13 +103,25 @@ def trials(pipeline: Pipeline) -> Iterator[Trial]:
     spatial, intensity = with_ids(pipeline.spatial, pipeline.intensity)
     makers = _makers(intensity)
     bare = pipeline.replace(dimension=pipeline.axes, design=None, spatial=(), intensity=())
-    for place, op in _single((*spatial, *intensity), ()):
+    for place, op in _single(spatial, ()):
+        before = bare.replace(intensity=makers)
         certain = op.replace(probability=1.0)
-        if is_spatial(op):
-            alone = bare.replace(spatial=(certain,), intensity=makers)
-        else:
-            alone = bare.replace(intensity=(*_needed(makers, op), certain))
-        yield Trial(certain, place, op.probability, alone)
+        yield Trial(certain, place, op.probability, before, before.replace(spatial=(certain,)))
+    scaled: tuple[AnyOp, ...] = ()
+    for top in intensity:
+        for place, op in _single((top,), ()):
+            needed = _needed(op, makers, scaled)
+            certain = op.replace(probability=1.0)
+            before = bare.replace(intensity=needed)
+            after = bare.replace(intensity=(*needed, certain))
+            yield Trial(certain, place, op.probability, before, after)
+        if isinstance(top, ImageOp) and top.makes_float() and top.probability == 1.0:
+            scaled = (*scaled, top)
+
+
+def _at(pipeline: Pipeline, point: list[float], case: str) -> Recipe:
+    design = Explicit(points=(tuple(point),)) if point else None
+    return next(draw(pipeline, design, case=case))
 
 
 def _makers(ops: tuple[AnyOp, ...]) -> tuple[LabelsToImage, ...]:
@@ -101,13 +133,15 @@ def _makers(ops: tuple[AnyOp, ...]) -> tuple[LabelsToImage, ...]:
     return tuple(found.values())
 
 
-def _needed(makers: tuple[LabelsToImage, ...], op: SimpleOp) -> tuple[LabelsToImage, ...]:
-    """The makers without which an op cannot be seen."""
+def _needed(
+    op: SimpleOp, makers: tuple[LabelsToImage, ...], scaled: tuple[AnyOp, ...]
+) -> tuple[AnyOp, ...]:
+    """What must be in front of an op: the makers of images, then the ops that scale grey levels."""
     if isinstance(op, LabelOp):
         return ()
     if isinstance(op, LabelsToImage):
         return tuple(maker for maker in makers if maker.image != op.image)
-    return makers
+    return (*makers, *scaled)
 
 
 def tried(recipe: Recipe, case: Case, seen: str) -> Tried:
