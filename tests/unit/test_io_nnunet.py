@@ -45,7 +45,7 @@ def test_channel_names_become_safe_and_different_roles(tmp_path, names, roles):
 
 
 def test_incomplete_cases_are_named_with_what_they_lack(tmp_path):
-    folder = nnunet(tmp_path, channel_names={"0": "T1", "1": "T2"}, numTraining=5)
+    folder = nnunet(tmp_path, channel_names={"0": "T1", "1": "T2"}, numTraining=4)
     put_image(folder / "imagesTr/b_0001.nii.gz")
     put_labels(folder / "labelsTr/b.nii.gz")
     put_labels(folder / "labelsTr/c.nii.gz")

@@ -78,10 +78,12 @@ def read_nnunet(folder: Path) -> DataSet:
     path = folder / DESCRIPTION
     described = _description(path, read_description(path))
     found = _referenced(described) if described.references is not None else _listed(described)
-    if len(found) != described.training:
+    listed = described.references is not None
+    count = sum(listed or bool(files.images) for files in found.values())
+    if count != described.training:
         raise FileError(
-            f"{path}: numTraining is {described.training}, but there are {len(found)} training "
-            f"cases; bring the missing files or correct numTraining"
+            f"{path}: numTraining is {described.training}, but there are {count} training cases; "
+            f"bring the missing files or correct numTraining"
         )
     for case in found:
         check_id(path, case)
