@@ -33,7 +33,10 @@ def find_data_set(folder: str | Path, layout: Layout = "auto") -> DataSet | None
         case "files":
             return None
         case "auto":
-            return _recognised(folder)
+            try:
+                return _recognised(folder)
+            except OSError as error:
+                raise FileError(f"{folder}: cannot be read: {error.strerror or error}") from error
 
 
 def _recognised(folder: Path) -> DataSet | None:
