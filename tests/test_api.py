@@ -34,7 +34,8 @@ Reference Pipeline load_pipeline dump_pipeline Recipe draw Program compile run a
 """
 FURTHER = """
 FrameAxis ImageSampling LabelSampling AugmentedCase pipeline_schema get_pipeline named_pipelines
-phantom_cases DatasetRequest generate_dataset job_status verify replay contact_sheet inspect_path pipeline_sheet
+phantom_cases DatasetRequest generate_dataset job_status verify replay
+contact_sheet inspect_path pipeline_sheet
 labels_from_sitk read_boxes read_displacement_field read_landmarks read_transform
 write_boxes write_landmarks write_transform
 MillimorphError GeometryError TransformError ImageError LabelError PipelineError FileError

@@ -584,3 +584,10 @@ def test_the_schema_explains_itself():
     assert SCHEMA["$defs"]["Gamma"]["properties"]["gamma"]["default"] == {"log_uniform": [0.7, 1.5]}
     assert SCHEMA["$defs"]["Elastic"]["properties"]["control_spacing_mm"]["default"] == 40
     assert Normal.keyword in SCHEMA["$defs"]["distribution"]["properties"]
+
+
+def test_a_parameter_may_be_named_like_a_list_of_ops():
+    """Ghosts have an intensity, and so has a pipeline."""
+    ghosts = ops.Ghosting(intensity=Uniform(0.1, 0.3))
+    pipeline = Pipeline(intensity=(ops.OneOf(ops=(ghosts, ops.Gamma())),))
+    assert parse_pipeline(dump_pipeline(pipeline)) == pipeline

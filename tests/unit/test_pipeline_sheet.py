@@ -26,7 +26,7 @@ from millimorph.recipe import Pipeline
 from millimorph.report import contact_sheet, pipeline_sheet
 from millimorph.report.captions import describe_numbers
 from millimorph.report.details import SIDE_VOXELS, changed_mm, detail_of, textured_mm
-from millimorph.report.pipeline_sheet import _row, _Seen, _words
+from millimorph.report.op_sheet import _row, _Seen, _words
 from millimorph.report.planes import View, plane_through
 from millimorph.report.render import Window
 from millimorph.report.trials import trials

@@ -6,7 +6,6 @@ from typing import Any
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*(-[A-Za-z0-9_]+)*")
 _NOT_TEXT = {"null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf"}
-_OP_LISTS = {"spatial", "intensity", "ops"}
 
 
 def in_order(data: Any) -> Any:
@@ -28,7 +27,7 @@ def yaml_text(data: dict[str, Any]) -> str:
 def _block(mapping: dict[str, Any], indent: str) -> list[str]:
     lines = []
     for key, value in mapping.items():
-        if key in _OP_LISTS and value:
+        if _holds_ops(value):
             lines.append(f"{indent}{_scalar(key)}:")
             for op in value:
                 first, *rest = _block(op, f"{indent}    ")
@@ -36,6 +35,10 @@ def _block(mapping: dict[str, Any], indent: str) -> list[str]:
         else:
             lines.append(f"{indent}{_scalar(key)}: {_flow(value)}")
     return lines
+
+
+def _holds_ops(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(op, dict) and "op" in op for op in value)
 
 
 def _flow(value: Any) -> str:

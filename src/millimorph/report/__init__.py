@@ -1,7 +1,7 @@
 """What people see: contact sheets of cases and of pipelines, and what files and folders hold."""
 
 from millimorph.report.inspect import FileInspection, FolderInspection, Inspection, inspect_path
-from millimorph.report.pipeline_sheet import pipeline_sheet
+from millimorph.report.op_sheet import pipeline_sheet
 from millimorph.report.sheet import contact_sheet
 
 __all__ = [
