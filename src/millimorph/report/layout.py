@@ -62,7 +62,7 @@ _GROUP_PX = 2 * _TILE_PX + _TILE_GAP
 class Shown:
     """One column: a case before or after, its heading and the point its slices go through.
 
-    `image` and `labels` name what is drawn; `source_from_target` is the map that made it.
+    `source_from_target` is the map that made it; `window` is its own, None that of the block.
     """
 
     case: Case
@@ -70,6 +70,7 @@ class Shown:
     caption: str
     focus_mm: FloatArray
     source_from_target: Transform
+    window: Window | None = None
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,8 @@ def _tiles(
     """The outlined picture and the picture under the warped grid, each in the middle of a tile."""
     size = (max(1, round(plane.width_mm * scale)), max(1, round(plane.height_mm * scale)))
     fine = (2 * size[0], 2 * size[1])
-    picture = image_picture(column.case.images[block.image], plane, block.window, fine)
+    window = column.window or block.window
+    picture = image_picture(column.case.images[block.image], plane, window, fine)
     outlined = picture
     colours = colours_of(block.label_values)
     for labels in column.case.labels.values():

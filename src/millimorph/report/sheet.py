@@ -2,10 +2,12 @@
 
 A block per case, a row per view, two pictures per column: the image with the outlines of its labels
 and its landmarks, and the dimmed image under a regular grid that moved as its voxels did. All
-pictures of a case share one scale in mm and one window of grey levels, that of the original.
+pictures of a case share one scale in mm and one window of grey levels, that of the original; images
+made from labels have windows of their own.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -60,14 +62,16 @@ def _block(case: Case, samples: Sequence[AugmentedCase], names: Mapping[int, str
     shown = _with_image(case, samples)
     name, image = next(iter(shown.images.items()))
     focus = focus_mm(image.grid, next(iter(case.labels.values()), None))
-    made = name not in case.images
-    window = window_of(samples[0].images[name] if made else image)
+    window = window_of(image)
     identity = AffineTransform.identity(case.dimension)
-    before = Shown(
-        shown, "before", _before_caption(window, grid_step_mm(image.grid)), focus, identity
-    )
-    columns = (before, *(_after(case, sample, name, focus) for sample in samples))
-    kind = "made from labels" if made else str(image.dtype)
+    words, kind = _window_words(window), str(image.dtype)
+    after = [_after(case, sample, name, focus) for sample in samples]
+    if name not in case.images:
+        words, kind = "labels", "made from labels"
+        after = [replace(column, window=window_of(column.case.images[name])) for column in after]
+    step_mm = grid_step_mm(image.grid)
+    before = Shown(shown, "before", f"{words}; grid lines every {step_mm:g} mm", focus, identity)
+    columns = (before, *after)
     details = f"{name} · {kind} · {grid_words(image.grid)}"
     return Block(case.id, details, name, columns, window, names)
 
@@ -84,8 +88,8 @@ def _with_image(case: Case, samples: Sequence[AugmentedCase]) -> Case:
     raise ImageError(f'case "{case.id}" has no image, so there is nothing to show of it')
 
 
-def _before_caption(window: Window, step_mm: float) -> str:
-    return f"grey levels {window.low:.4g} to {window.high:.4g}; grid lines every {step_mm:g} mm"
+def _window_words(window: Window) -> str:
+    return f"grey levels {window.low:.4g} to {window.high:.4g}"
 
 
 def _after(case: Case, sample: AugmentedCase, name: str, focus: FloatArray) -> Shown:
