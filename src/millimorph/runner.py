@@ -87,9 +87,11 @@ def run(
             case Resample():
                 _check_fits(stage, arrays)
                 made |= engine.resample(stage, arrays)
+                arrays |= {s.name: made[s.name] for s in stage.samples if s.becomes_original}
             case VolumePass() | Paint() | LabelPass():
                 made[stage.name] = engine.follow(stage, arrays, made)
-                arrays.setdefault(stage.name, made[stage.name])
+                if stage.name not in arrays or _becomes_original(stage):
+                    arrays[stage.name] = made[stage.name]
             case MovePoints():
                 landmarks = {n: _moved(case.landmarks[n], stage) for n in stage.landmarks}
                 boxes = {n: _moved_boxes(case.boxes[n], stage) for n in stage.boxes}
@@ -228,6 +230,10 @@ class _Engine:
                 return cast("Source", self.backend.run_label_pass(stage, made[read]))
             case _:
                 assert_never(stage)
+
+
+def _becomes_original(stage: VolumePass | Paint | LabelPass) -> bool:
+    return isinstance(stage, VolumePass) and stage.becomes_original
 
 
 def _engine(backend: Backend, threads: int | None) -> _Engine:

@@ -127,3 +127,29 @@ def test_noise_saturates_integers(backend):
     change = np.abs(result.astype(int) - source["ct"].array.astype(int))
     assert change.max() < 40
     assert 0.4 < (change == 0).mean() < 0.65
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    "rescaling", [mm.ZScore(), mm.Window(), mm.Rescale()], ids=lambda op: op.op
+)
+@pytest.mark.parametrize(
+    "asking",
+    [
+        mm.Gamma(gamma=2.0),
+        mm.GaussianNoise(std_fraction=0.05),
+        mm.Bilateral(range_sigma_fraction=0.1),
+    ],
+    ids=lambda op: op.op,
+)
+def test_behind_another_scale_ops_ask_the_image_as_it_is(backend, rescaling, asking):
+    """Gamma between the minimum and maximum of a z-scored image, not of the one in HU."""
+    source = {"ct": image("int16")}
+    rescaling = rescaling.replace(
+        **{k: 0.5 for k in ("level_fraction", "width_fraction") if hasattr(rescaling, k)}
+    )
+    together = made(source, rescaling, asking, mm.LinearMap(scale=2.0), backend=backend)["ct"]
+    halfway = made(source, rescaling, backend=backend)
+    apart = made(halfway, asking, mm.LinearMap(scale=2.0), backend=backend)["ct"]
+    assert together.array.dtype == np.float32
+    np.testing.assert_array_equal(together.array, apart.array)

@@ -43,6 +43,7 @@ from millimorph.program import (
     VolumePass,
     VolumeStep,
 )
+from millimorph.program.steps import asks_of_original
 from millimorph.recipe import Recipe
 
 BETWEEN = "float32"
@@ -87,6 +88,7 @@ class _Plan:
         self.subjects: dict[str, Subject] = {}
         self.maps: dict[str, MapSubject] = {}
         self.masks: dict[str, ImageGrid] = {}
+        self.rescaled: set[str] = set()
         for at, stage in enumerate(resamples):
             for sample in stage.samples:
                 self.last[sample.name] = at
@@ -107,13 +109,19 @@ class _Plan:
             subject = self.subjects[name]
             _check_channels(op, subject)
             for step in _steps(op, subject):
+                asks = name in self.rescaled and asks_of_original(step)
+                if asks:
+                    self._take_as_original(name)
                 if isinstance(step, Pointwise):
+                    if asks:
+                        self._pass(self.subjects[name], None, None)
                     self._ride(name, Applied(step, op.channels))
                 else:
                     self._pass(subject, step, op.channels)
             if op.makes_float():
                 self._write(name, BETWEEN)
                 self.subjects[name] = replace(subject, dtype=BETWEEN)
+                self.rescaled.add(name)
 
     def add_label_op(self, op: ShapeOp) -> None:
         """Add what an op does to each label map it is for."""
@@ -130,6 +138,24 @@ class _Plan:
         self.last[stage.name] = len(self.stages)
         self.stages.append(stage)
         self.subjects[stage.name] = painted_subject(stage, self.recipe, self.masks)
+
+    def _take_as_original(self, name: str) -> None:
+        """Let later steps ask the image as it now is: an op gave it another scale."""
+        at = self.last[name]
+        stage = self.stages[at]
+        match stage:
+            case Resample():
+                samples = tuple(
+                    replace(s, becomes_original=True) if s.name == name else s
+                    for s in stage.samples
+                )
+                self.stages[at] = replace(stage, samples=samples)
+            case VolumePass():
+                self.stages[at] = replace(stage, becomes_original=True)
+            case _:
+                raise AssertionError(stage)
+        self.rescaled.discard(name)
+        self.subjects[name] = replace(self.subjects[name], nan=None)
 
     def _ride(self, name: str, applied: Applied) -> None:
         at = self.last[name]

@@ -31,7 +31,8 @@ class Sampled:
     downsampling; `swaps` are pairs of labels that change places; `lost_swaps` are pairs of which
     the type holds only the first, an error where that label occurs; `nan` replaces NaN (None:
     error); `pointwise` steps are applied in order to each block of voxels before it leaves the
-    cache; `stored` is the type written (None: the array's own).
+    cache; `stored` is the type written (None: the array's own); `becomes_original` as in
+    VolumePass.
     """
 
     role: Role
@@ -46,6 +47,7 @@ class Sampled:
     nan: float | None = None
     pointwise: tuple[Applied, ...] = ()
     stored: str | None = None
+    becomes_original: bool = False
 
     @property
     def written(self) -> str:
@@ -83,7 +85,8 @@ class VolumePass:
 
     Between passes voxels are float32; `written` is the type that this pass leaves. `channels` are
     those that the step changes (None: all). `nan` is as in Sampled, for what the step asks of the
-    original image.
+    original image. `becomes_original`: what this pass leaves has another scale, and later steps ask
+    it, not the image that was read.
     """
 
     name: str
@@ -94,6 +97,7 @@ class VolumePass:
     channels: tuple[int, ...] | None = None
     pointwise: tuple[Applied, ...] = ()
     nan: float | None = None
+    becomes_original: bool = False
 
 
 @dataclass(frozen=True)
