@@ -1,8 +1,7 @@
 """Ops that measure the image first: its range, its moments, its quantiles, its histogram.
 
-What is measured is the image as the ops before have left it, each channel or frame by itself. The
-ops that make float images are best put last: amplitudes that are fractions of the original image's
-range mean nothing on the new scale.
+What is measured is the image as the ops before have left it, each channel or frame by itself. Ops
+behind one that makes floats take the image as it then is for the original: its range, its median.
 """
 
 from itertools import pairwise

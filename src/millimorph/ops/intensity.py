@@ -1,7 +1,8 @@
 """All ops on voxels, applied after the one resample in the listed order.
 
 Amplitudes are in the image's own units (HU for CT). A `_fraction` is relative to the robust range,
-the 1st to the 99th percentile, of the original image.
+the 1st to the 99th percentile, of the original image; behind an op that makes floats (ZScore,
+Rescale, Window) of the image as that op left it.
 """
 
 from millimorph.ops.fields import FieldOp
