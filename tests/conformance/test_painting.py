@@ -68,6 +68,17 @@ def test_the_labels_of_a_sample_are_independent():
     assert np.abs(table - np.eye(len(LABELS))).max() < 0.35
 
 
+def test_the_spread_of_a_label_is_not_the_level_of_the_next():
+    """Numbers 2 L and 2 L + 1 belong to label L."""
+    source = case(FLAT, labels=(5, 6))
+    op = mm.LabelsToImage(means=(25, 225), stds=(0, 0))
+    next_level = [levels(source, op, index=k)[6] for k in range(100)]
+    wide = mm.LabelsToImage(means=(0, 0), stds=(5, 25))
+    alone = case(FLAT, labels=(5,))
+    spread = [made(alone, wide, index=k).images["synthetic"].array.std() for k in range(100)]
+    assert abs(np.corrcoef(next_level, spread)[0, 1]) < 0.4
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_label_keeps_its_grey_level_whatever_other_labels_there_are(backend):
     """A case in which an organ is missing must not look like another scanner."""

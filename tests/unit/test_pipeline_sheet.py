@@ -18,6 +18,7 @@ from millimorph.ops import (
     OneOf,
     QuarterTurn,
     Remap,
+    Rescale,
     Rotation,
     Transform,
     ZScore,
@@ -242,3 +243,12 @@ def test_the_slice_is_one_in_which_something_happens():
 def test_captions_have_percent_in_lists_too():
     op = {"op": "local_gamma", "centre_fraction": [0.5, -0.25, 1.0]}
     assert describe_numbers(op, ["centre_fraction"], 3) == "centre 50, -25, 100 %"
+
+
+def test_what_is_in_front_of_an_op_stays_in_the_middle_of_its_range():
+    """Only the op of the row is moved."""
+    listed = only(Rescale(high=Uniform(1.0, 3.0)), Gamma(gamma=Uniform(0.5, 2.0)), Gamma(gamma=3.0))
+    highs = {recipe.intensity[0].high for _, recipe in listed[1].recipes("p01")}
+    assert highs == {2.0}
+    assert len(listed[1].recipes("p01")) == 3
+    assert len(listed[2].recipes("p01")) == 1
