@@ -16,6 +16,7 @@ from millimorph.images import (
     ScalarImage,
     background_value,
     check_name,
+    common_background,
     crop_to_foreground,
     otsu_threshold,
 )
@@ -325,3 +326,12 @@ def test_the_crop_agrees_with_itk_on_a_real_head(shared_data):
     expected = tuple(int(last - first + 1) for first, last in reversed(bounds))
     cropped, _ = crop_to_foreground(ScalarImage(array, ImageGrid(size=image.GetSize())))
     assert np.abs(np.subtract(cropped.grid.size, expected)).max() <= 1
+
+
+def test_the_background_of_a_colour_picture_is_that_of_its_dark_border():
+    """Red tissue is dark in blue and green; that is no background."""
+    picture = np.zeros((3, 20, 20), np.uint8)
+    picture[:, :5] = 4
+    picture[0, 5:], picture[1, 5:], picture[2, 5:] = 200, 80, 60
+    assert common_background(picture) == 4.0
+    assert common_background(picture[:1]) == background_value(picture[0]) == 4.0

@@ -1,7 +1,12 @@
 """Voxels and points with a place in the patient: images, label maps, landmarks, boxes and cases."""
 
 from millimorph.images.case import Case, check_name
-from millimorph.images.foreground import background_value, crop_to_foreground, otsu_threshold
+from millimorph.images.foreground import (
+    background_value,
+    common_background,
+    crop_to_foreground,
+    otsu_threshold,
+)
 from millimorph.images.histograms import fit_histogram_landmarks, histogram_quantiles
 from millimorph.images.points import Boxes, Landmarks
 from millimorph.images.voxels import (
@@ -25,6 +30,7 @@ __all__ = [
     "background_value",
     "check_finite",
     "check_name",
+    "common_background",
     "crop_to_foreground",
     "fit_histogram_landmarks",
     "histogram_quantiles",

@@ -41,6 +41,20 @@ def background_value(array: NDArray[Any]) -> float:
     return foreground.median(values[values <= otsu_threshold(values)])
 
 
+def common_background(channels: NDArray[Any]) -> float:
+    """Return one background value for an image of several channels or frames (c, ...).
+
+    The background is where their mean is not above Otsu's threshold; the value is the median of all
+    channels there. One channel gives its `background_value`.
+
+    Raises ImageError for an empty array and for NaN or infinite values.
+    """
+    if len(channels) == 1:
+        return background_value(channels[0])
+    mean = _mean(channels)
+    return foreground.median(channels[:, mean <= otsu_threshold(mean)])
+
+
 def crop_to_foreground(image: ScalarImage) -> tuple[ScalarImage, float]:
     """Return the image cut to the box of its foreground, and the value of its background.
 
@@ -67,8 +81,10 @@ def crop_to_foreground(image: ScalarImage) -> tuple[ScalarImage, float]:
 
 def _mean_over_channels(image: ScalarImage) -> NDArray[Any]:
     channels = image.channel_arrays
-    if len(channels) == 1:
-        return channels[0, ...]
+    return channels[0, ...] if len(channels) == 1 else _mean(channels)
+
+
+def _mean(channels: NDArray[Any]) -> NDArray[Any]:
     total: NDArray[Any] = channels[0].astype(np.float64)
     for channel in channels[1:]:
         total += channel

@@ -17,8 +17,8 @@ from millimorph.backends.scene import Rules
 from millimorph.images import (
     LabelMap,
     ScalarImage,
-    background_value,
     check_finite,
+    common_background,
     otsu_threshold,
 )
 from millimorph.kernels import foreground
@@ -88,7 +88,7 @@ def fill_number(source: Source, sample: Sampled) -> float:
             return 0.0
         case "background":
             return remember(
-                source, ("background", sample.nan), lambda: background_value(clean(source, sample))
+                source, ("background", sample.nan), lambda: common_background(clean(source, sample))
             )
         case "minimum":
             return value_range(source, sample)[0]

@@ -20,7 +20,7 @@ from millimorph.backends.reference.pointwise import as_type
 from millimorph.backends.reference.sampling import AnyArray, Floats
 from millimorph.backends.scene import Scene, Where
 from millimorph.geometry import ImageGrid
-from millimorph.images import LabelMap, ScalarImage, background_value
+from millimorph.images import LabelMap, ScalarImage, common_background
 from millimorph.program import Fill, LatticeCopy, Resample, Sampled
 
 __all__ = ["run_label_pass", "run_paint", "run_resample", "run_volume_pass"]
@@ -48,7 +48,7 @@ def run_resample(
 
 def _resampled(sample: Sampled, stage: Resample, source: Volume) -> Volume:
     voxels = without_nan(source, sample)
-    fill = _fill_value(sample.fill, voxels)
+    fill = _fill_value(sample.fill, voxels.reshape(source.channels, *stage.source.shape))
     channels = [
         _finished_channel(sample, stage, source, number, fill) for number in range(source.channels)
     ]
@@ -142,7 +142,7 @@ def _fill_value(fill: Fill, voxels: AnyArray) -> float | None:
         case "minimum":
             return float(voxels.min())
         case "background":
-            return background_value(voxels)
+            return common_background(voxels)
         case _:
             return fill
 
