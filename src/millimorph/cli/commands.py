@@ -89,6 +89,7 @@ def generate(  # noqa: PLR0913 - one parameter per option
     workers: int | None = None,
     backend: Literal["cpu", "reference"] = "cpu",
     shard: str = "1/1",
+    dry_run: bool = False,
 ) -> int:
     """Write augmented samples of all cases in a folder, with labels and sidecars.
 
@@ -106,11 +107,12 @@ def generate(  # noqa: PLR0913 - one parameter per option
         workers: Processes; left out, one per CPU. The files do not depend on it.
         backend: cpu is fast; reference is slow, and the definition of correct.
         shard: Make only part I of N, as I/N; machines that share OUT take one part each.
+        dry_run: Write nothing; say how many samples there would be, and about their size and time.
     """
     from millimorph.backends.cpus import available_cpus
     from millimorph.cli.progress import shown_progress
-    from millimorph.cli.texts import design_text, layout_text, report_text
-    from millimorph.generate import DatasetRequest, Shard, generate_dataset
+    from millimorph.cli.texts import design_text, layout_text, plan_text, report_text
+    from millimorph.generate import DatasetRequest, Shard, generate_dataset, plan_dataset
     from millimorph.io import find_data_set
     from millimorph.pipelines import find_pipeline
 
@@ -132,6 +134,10 @@ def generate(  # noqa: PLR0913 - one parameter per option
     _say(design_text(request.pipeline))
     if not (image or label or landmarks):
         _say(layout_text(folder, find_data_set(folder, layout)))
+    if dry_run:
+        plan = plan_dataset(request)
+        _say(plan_text(plan, out))
+        return DONE_IN_PART if plan.failures else DONE
     with shown_progress() as show:
         report = generate_dataset(request, show)
     _say(report_text(report))

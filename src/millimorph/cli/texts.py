@@ -10,6 +10,7 @@ from millimorph.demo import Demo
 from millimorph.generate import (
     MANIFEST_FILE,
     QUARANTINE_FILE,
+    DatasetPlan,
     DatasetReport,
     Export,
     Failure,
@@ -128,6 +129,33 @@ next:
   millimorph show {demo.pipeline} --count 1
   millimorph replay {demo.report.out / first.sidecar}
   millimorph generate YOUR_FOLDER --pipeline {demo.pipeline} --out augmented"""
+
+
+def plan_text(plan: DatasetPlan, out: Path) -> str:
+    """Return what there is to do, about what it takes, and what cannot be done."""
+    to_make = plan.samples - plan.there
+    kept = f", {plan.there} of {plan.samples} are there" if plan.there else ""
+    cases = f"{plan.cases} {_noun(plan.cases, 'case')}"
+    lines = [f"would make {to_make} {_noun(to_make, 'sample')} of {cases}{kept}"]
+    if plan.bytes_needed is not None and plan.seconds_needed is not None:
+        workers = f"{plan.workers} {_noun(plan.workers, 'worker')}"
+        free = _bytes_text(plan.free_bytes)
+        lines += [
+            f"disk:  about {_bytes_text(plan.bytes_needed)}, {free} are free",
+            f"time:  about {time_text(plan.seconds_needed)} with {workers}",
+        ]
+        if plan.bytes_needed > plan.free_bytes:
+            lines.append(f"NOT ENOUGH SPACE on the disk of {out}; free some, or take another --out")
+    if plan.failures:
+        lines += ["", "would be left out:", *failure_rows(plan.failures)]
+    return "\n".join([*lines, "", f"nothing was written to {out}; leave out --dry-run to begin"])
+
+
+def _bytes_text(count: int) -> str:
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count} bytes"
 
 
 def status_text(status: JobStatus) -> str:

@@ -16,6 +16,7 @@ from millimorph.generate.manifest import (
     read_manifest,
 )
 from millimorph.generate.nnunet_export import Export, export_nnunet
+from millimorph.generate.plan import DatasetPlan, plan_dataset
 from millimorph.generate.replay import ReplayReport, RoleReplay, replay
 from millimorph.generate.sample import read_output
 from millimorph.generate.sidecar import Sidecar
@@ -25,6 +26,7 @@ from millimorph.generate.verification import Finding, Verification, verify
 __all__ = [
     "MANIFEST_FILE",
     "QUARANTINE_FILE",
+    "DatasetPlan",
     "DatasetReport",
     "DatasetRequest",
     "Export",
@@ -41,6 +43,7 @@ __all__ = [
     "export_nnunet",
     "generate_dataset",
     "job_status",
+    "plan_dataset",
     "read_grid",
     "read_manifest",
     "read_output",

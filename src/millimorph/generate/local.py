@@ -141,6 +141,40 @@ def generate_dataset(request: DatasetRequest, show: Show | None = None) -> Datas
     written to; then what is finished is complete, and the same request goes on from there.
     """
     begin = time.monotonic()
+    work = prepared(request)
+    tally = _Tally(work.samples, work.failures, begin, show)
+    if work.tasks:
+        claim_output(request.out, request.folder, _record(request, work.job))
+        with joined(request.out):
+            _run(work.job, work.tasks, request, tally)
+    return DatasetReport(
+        out=request.out,
+        cases=len({case.id for case in work.cases} | {one.case for one in work.failures}),
+        made=tally.made,
+        kept=tally.kept,
+        failures=tally.failures,
+        warnings=dict(tally.warnings),
+        seconds=time.monotonic() - begin,
+    )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The work of a request, settled from headers: nothing is written yet."""
+
+    job: Job
+    cases: tuple[CaseInput, ...]
+    tasks: tuple[Task, ...]
+    failures: tuple[Failure, ...]
+
+    @property
+    def samples(self) -> int:
+        """How many samples the tasks are for, those that are there already included."""
+        return sum(task.stop - task.start for task in self.tasks)
+
+
+def prepared(request: DatasetRequest) -> Prepared:
+    """Find everything that can be wrong with a request, and what there is to do."""
     _check(request)
     patterns = Patterns(request.folder, request.images, request.labels, request.landmarks)
     data_set = recognised(patterns, request.layout)
@@ -152,20 +186,7 @@ def generate_dataset(request: DatasetRequest, show: Show | None = None) -> Datas
     shard = request.shard
     tasks = _for_workers(_tasks(fitting, counts, shard), request.workers)
     failures = (*unreadable, *unfit) if shard.number == 1 else ()
-    tally = _Tally(sum(task.stop - task.start for task in tasks), failures, begin, show)
-    if tasks:
-        claim_output(request.out, request.folder, _record(request, job))
-        with joined(request.out):
-            _run(job, tasks, request, tally)
-    return DatasetReport(
-        out=request.out,
-        cases=len({case.id for case in cases} | {failure.case for failure in failures}),
-        made=tally.made,
-        kept=tally.kept,
-        failures=tally.failures,
-        warnings=dict(tally.warnings),
-        seconds=time.monotonic() - begin,
-    )
+    return Prepared(job, tuple(cases), tuple(tasks), failures)
 
 
 class _Tally:

@@ -1,0 +1,44 @@
+"""`plan_dataset` says what a run would do and take, and leaves everything as it is."""
+
+from data_sets import request, tree, write_cases
+
+from millimorph.cli import run_command
+from millimorph.generate import generate_dataset, plan_dataset
+
+
+def test_a_plan_counts_samples_and_measures_one(tmp_path):
+    inputs, out = write_cases(tmp_path), tmp_path / "out"
+    plan = plan_dataset(request(inputs, out))
+    assert not out.exists()
+    assert (plan.samples, plan.there, plan.cases, plan.failures) == (9, 0, 3, ())
+    generate_dataset(request(inputs, out, count=1))
+    written = sum(path.stat().st_size for path in out.glob("p1/*"))
+    assert plan.bytes_each is not None
+    assert abs(plan.bytes_each - written) < 600, "sidecars differ by the paths in them"
+    assert plan.bytes_needed == 9 * plan.bytes_each
+    assert plan.seconds_needed is not None
+    assert plan.seconds_needed > 0
+    before = tree(out)
+    again = plan_dataset(request(inputs, out))
+    assert (again.samples, again.there, again.bytes_needed) == (9, 3, 6 * plan.bytes_each)
+    assert tree(out) == before
+
+
+def test_a_plan_tells_what_would_be_left_out(tmp_path):
+    inputs = write_cases(tmp_path)
+    (inputs / "p2_ct.nii.gz").write_bytes(b"no image")
+    plan = plan_dataset(request(inputs, tmp_path / "out"))
+    assert plan.samples == 6
+    assert [failure.case for failure in plan.failures] == ["p2"]
+
+
+def test_dry_run_writes_nothing_and_says_what_it_would_take(tmp_path, capsys):
+    inputs, out = write_cases(tmp_path), tmp_path / "out"
+    arguments = ["generate", str(inputs), "--pipeline", "starter", "--out", str(out)]
+    arguments += ["--image", "ct={case}_ct.nii.gz", "--count", "4", "--backend", "reference"]
+    assert run_command([*arguments, "--workers", "1", "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert "would make 12 samples of 3 cases" in told
+    assert "disk:" in told
+    assert "time:" in told
+    assert not out.exists()
