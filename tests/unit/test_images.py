@@ -335,3 +335,11 @@ def test_the_background_of_a_colour_picture_is_that_of_its_dark_border():
     picture[0, 5:], picture[1, 5:], picture[2, 5:] = 200, 80, 60
     assert common_background(picture) == 4.0
     assert common_background(picture[:1]) == background_value(picture[0]) == 4.0
+
+
+def test_voxels_beyond_float32_are_refused_with_their_place():
+    array = np.zeros((3, 4, 5))
+    array[1, 2, 3] = -1e39
+    image = ScalarImage(array, ImageGrid((5, 4, 3)))
+    with pytest.raises(ImageError, match=r"1 of 60 voxels beyond 3\.4e\+38.*\(3, 2, 1\)"):
+        image.check_finite("ct")

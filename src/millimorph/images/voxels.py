@@ -194,7 +194,10 @@ class LabelMap:
 
 
 def check_finite(array: NDArray[Any], grid: ImageGrid, name: str) -> None:
-    """Raise ImageError with the count and the first index (x, y, z) of NaN or infinite voxels."""
+    """Raise ImageError with the count and the first index (x, y, z) of NaN or infinite voxels.
+
+    Also of float64 voxels beyond what float32 holds, in which voxels are computed.
+    """
     if array.dtype.kind != "f":
         return
     finite = np.isfinite(array)
@@ -204,6 +207,15 @@ def check_finite(array: NDArray[Any], grid: ImageGrid, name: str) -> None:
             f'image "{name}" has {count} of {array.size} voxels that are NaN or infinite, the '
             f"first is {_first(~finite, array, grid)}; mend the image or declare a value for NaN"
         )
+    limit = float(np.finfo(np.float32).max)
+    if array.dtype.itemsize > np.dtype(np.float32).itemsize:
+        beyond = (array > limit) | (array < -limit)
+        if beyond.any():
+            raise ImageError(
+                f'image "{name}" has {np.count_nonzero(beyond)} of {array.size} voxels beyond '
+                f"{limit:.3g}, which float32 cannot hold, the first is "
+                f"{_first(beyond, array, grid)}; scale the image down"
+            )
 
 
 def _placed(
