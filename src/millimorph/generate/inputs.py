@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
+
 from millimorph.errors import FileError, MillimorphError, PipelineError
 from millimorph.generate.manifest import RESERVED_NAMES, Failure
 from millimorph.generate.sample import collected
@@ -220,7 +222,7 @@ def _is_same_place(one: ImageGrid, other: ImageGrid) -> bool:
     """Tell whether all corners of two grids agree to a tenth of a voxel."""
     if one.size != other.size:
         return False
-    furthest = abs(one.corner_points_mm - other.corner_points_mm).max()
+    furthest = float(np.max(np.abs(one.corner_points_mm - other.corner_points_mm)))
     return bool(furthest <= _SAME_PLACE_VOXELS * min(one.spacing_mm))
 
 

@@ -74,8 +74,8 @@ def paint_body(canvas: Canvas) -> None:
 def _repeated(z: Field, period_mm: float) -> Field:
     """Height above the nearest of planes one period apart."""
     period = np.float32(period_mm)
-    found: Field = z - period * np.floor(z * (1 / period) + np.float32(0.5))
-    return found
+    found = z - period * np.floor(z * (1 / period) + np.float32(0.5))
+    return np.asarray(found, z.dtype)
 
 
 def _rib_distance(x: Field, y: Field, z: Field) -> Field:

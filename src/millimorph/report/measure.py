@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -75,7 +76,7 @@ def label_counts(image: ScalarImage) -> tuple[LabelCount, ...] | None:
     whole = _as_whole_numbers(image.array)
     if whole is None:
         return None
-    low, high = int(whole.min()), int(whole.max())
+    low, high = int(np.min(whole)), int(np.max(whole))
     if high - low <= _LARGEST_SPAN:
         counts = np.bincount((whole.reshape(-1) - low).astype(np.int64))
         values = np.flatnonzero(counts)
@@ -89,12 +90,12 @@ def label_counts(image: ScalarImage) -> tuple[LabelCount, ...] | None:
     return tuple(LabelCount(value, count, count * voxel) for value, count in pairs)
 
 
-def _as_whole_numbers(array: npt.NDArray[np.generic]) -> npt.NDArray[np.int64] | None:
+def _as_whole_numbers(array: npt.NDArray[Any]) -> npt.NDArray[np.int64] | None:
     """The values as integers; None if one is not whole or does not fit."""
     if array.dtype.kind != "f":
         if array.dtype.itemsize < 8:
             return array.astype(np.int64)
-        fits = int(array.min()) > -(2**53) and int(array.max()) < 2**53
+        fits = int(np.min(array)) > -(2**53) and int(np.max(array)) < 2**53
         return array.astype(np.int64) if fits else None
     start = array.reshape(-1)[:10_000]
     for part in (start, array):

@@ -161,7 +161,7 @@ def focus_mm(grid: ImageGrid, labels: LabelMap | None) -> FloatArray:
         kinds = np.zeros(sparse.shape[axis])
         for value in values:
             kinds += (sparse == value).any(axis=others)
-        best = np.flatnonzero(kinds == kinds.max()) * steps[axis].step
+        best = np.flatnonzero(kinds == np.max(kinds)) * steps[axis].step
         column = labels.dimension - 1 - axis
         middle[column] = best[np.argmin(np.abs(best - middle[column]))]
     point: FloatArray = labels.grid.points_mm(middle[None, :])[0]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +55,7 @@ class Window:
 def window_of(image: ScalarImage) -> Window:
     """The 1st to 99th percentile of the first channel; a wide soft-tissue window for HU."""
     finite = _finite_values(image)
-    if finite.size and looks_like_hounsfield(float(finite.min()), float(finite.max())):
+    if finite.size and looks_like_hounsfield(float(np.min(finite)), float(np.max(finite))):
         return Window(*_HOUNSFIELD_WINDOW)
     return robust_window(image)
 
@@ -68,7 +69,7 @@ def robust_window(image: ScalarImage) -> Window:
     return Window(low, high) if high > low else Window(low, low + 1.0)
 
 
-def _finite_values(image: ScalarImage) -> npt.NDArray[np.generic]:
+def _finite_values(image: ScalarImage) -> npt.NDArray[Any]:
     """The finite values of the first channel, at most about two million of them."""
     values = image.channel_arrays[0]
     flat = values.ravel()[:: max(1, values.size // 2_000_000)]
@@ -195,9 +196,11 @@ def with_boxes(
     draw = ImageDraw.Draw(image)
     for low, high in zip(lower_mm, upper_mm, strict=True):
         places = plane.positions(_corners(low, high))
-        if places[:, 2].min() <= plane.thickness_mm and places[:, 2].max() >= -plane.thickness_mm:
+        heights = places[:, 2]
+        if np.min(heights) <= plane.thickness_mm and np.max(heights) >= -plane.thickness_mm:
             x, y = places[:, 0] * image.width, places[:, 1] * image.height
-            draw.rectangle((x.min(), y.min(), x.max(), y.max()), outline=POINT_COLOUR, width=2)
+            corners = (np.min(x), np.min(y), np.max(x), np.max(y))
+            draw.rectangle(corners, outline=POINT_COLOUR, width=2)
     return np.asarray(image)
 
 

@@ -84,10 +84,10 @@ def _factor_and_term(
 @lru_cache(maxsize=KEPT)
 def _relative_tables(shape: GaussianShape, size: tuple[int, ...]) -> tuple[Tables, float]:
     """The factors of a Gaussian, 1 at its greatest voxel, and the value at its least one."""
-    factors = [exp(-0.5 * (square - square.min())) for square in _squares(shape, size)]
+    factors = [exp(-0.5 * (square - np.min(square))) for square in _squares(shape, size)]
     least = 1.0
     for factor in factors:
-        least *= float(factor.min())
+        least *= float(np.min(factor))
     return _as_tables(factors, 1.0), least
 
 

@@ -96,11 +96,11 @@ def extremes(values: Float32, threads: int = 1) -> tuple[float, float]:
 
     def measure(start: int) -> None:
         part = values[start : start + CHUNK]
-        lows[start // CHUNK] = part.min()
-        highs[start // CHUNK] = part.max()
+        lows[start // CHUNK] = np.min(part)
+        highs[start // CHUNK] = np.max(part)
 
     in_threads(threads, starts, measure)
-    return float(lows.min()) + 0.0, float(highs.max()) + 0.0
+    return float(np.min(lows)) + 0.0, float(np.max(highs)) + 0.0
 
 
 def _sorted_at(values: Float32, ranks: Sequence[int]) -> list[float]:

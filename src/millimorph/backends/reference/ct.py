@@ -116,7 +116,7 @@ def _cup(step: HardeningCup, planes: Floats) -> Floats:
     squares = [rays.paths(plane, view) ** 2 for plane in lattice]
     depths = np.stack([rays.smeared_back(rays.ramp_filtered(s), view) for s in squares])
     body = lattice > 0.5
-    deepest = depths[body].max() if body.any() else 0.0
+    deepest = np.max(depths[body]) if body.any() else 0.0
     if deepest <= 0.0:
         return np.zeros(planes.shape)
     return step.depth_hu / deepest * rays.spread(depths, view, planes.shape)

@@ -73,8 +73,8 @@ def _gaussian(shape: GaussianShape, grid: ImageGrid) -> Floats:
 def _share(shape: GaussianShape, grid: ImageGrid) -> Floats:
     """A Gaussian, brought to 0 to 1 over the voxels."""
     square = _square(shape, grid)
-    relative = exp(-0.5 * (square - float(square.min())))
-    least = float(relative.min())
+    relative = exp(-0.5 * (square - float(np.min(square))))
+    least = float(np.min(relative))
     return (relative - least) / (1.0 - least)
 
 

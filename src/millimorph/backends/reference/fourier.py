@@ -46,7 +46,7 @@ def _mixed(step: SegmentMix, channel: Floats, grid: ImageGrid) -> Floats:
 
 
 def _combed(step: LineComb, channel: Floats) -> Floats:
-    low = float(channel.min())
+    low = float(np.min(channel))
     k_space = _k_space(channel - low)
     lines = _lines_first(k_space, step.axis)
     frequency = np.arange(len(lines)) - len(lines) // 2
@@ -69,7 +69,7 @@ def _boxed(step: FrequencyBox, channel: Floats) -> Floats:
 
 def _waved(step: WaveSum, channel: Floats) -> Floats:
     k_space = _k_space(channel)
-    largest = np.abs(_k_space(channel - channel.min())).max()
+    largest = np.max(np.abs(_k_space(channel - np.min(channel))))
     for wave in step.waves:
         cycles = (*wave.cycles, 0)[2::-1]
         place = tuple((k + n // 2) % n for k, n in zip(cycles, channel.shape, strict=True))

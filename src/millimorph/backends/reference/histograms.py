@@ -55,7 +55,7 @@ def _changed(step: HistogramStep, channel: Floats, values: Floats) -> Floats:
         case RangeScaling():
             return _in_range(step, channel, values)
         case MomentScaling():
-            deviation = values.std() if values.min() < values.max() else 0.0
+            deviation = values.std() if np.min(values) < np.max(values) else 0.0
             scaled: Floats = (channel - values.mean()) / (deviation or 1.0)
             return scaled
         case Equalization():
@@ -69,7 +69,7 @@ def _changed(step: HistogramStep, channel: Floats, values: Floats) -> Floats:
 def _in_range(step: RangeScaling, channel: Floats, values: Floats) -> Floats:
     bottom, top = np.quantile(values, step.fractions)
     if bottom == top:
-        bottom, top = values.min(), values.max()
+        bottom, top = np.min(values), np.max(values)
     if bottom == top:
         return np.full(channel.shape, step.low)
     result: Floats = step.low + (channel - bottom) / (top - bottom) * (step.high - step.low)

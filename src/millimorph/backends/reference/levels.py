@@ -63,7 +63,7 @@ def run(step: LevelPass, volume: Floats, scene: Scene) -> Floats:  # noqa: ARG00
 
 
 def _measured(step: LevelPass, channel: Floats) -> Floats:
-    low, high = float(channel.min()), float(channel.max())
+    low, high = float(np.min(channel)), float(np.max(channel))
     if low == high:
         return channel
     mean = channel.mean()

@@ -66,7 +66,7 @@ def _bilateral(step: BilateralFilter, range_sd: float, channel: Floats) -> Float
 
 
 def _equalised(step: AdaptiveEqualisation, channel: Floats) -> Floats:
-    low, span = channel.min(), channel.max() - channel.min()
+    low, span = np.min(channel), np.max(channel) - np.min(channel)
     if span == 0.0:
         return channel
     u = (channel - low) / span - 0.5

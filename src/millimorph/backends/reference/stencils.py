@@ -50,7 +50,7 @@ def _changed(step: Stencil, channel: Floats) -> Floats:
 
 
 def _limited(result: Floats, before: Floats, *, keep: bool) -> Floats:
-    return np.clip(result, before.min(), before.max()) if keep else result
+    return np.clip(result, np.min(before), np.max(before)) if keep else result
 
 
 def _smoothed(channel: Floats, sd_voxels: tuple[float, ...], kernel: GaussianKernel) -> Floats:

@@ -110,7 +110,7 @@ def _look(step: UltrasoundPass, number: int) -> Floats:
         frequency = fft.fftfreq(shape[axis])
         factor = np.exp(-2.0 * (np.pi * sd * frequency) ** 2)
         factor /= np.sqrt(np.mean(factor**2))
-        transfer *= np.expand_dims(factor, [k for k in range(len(shape)) if k != axis])
+        transfer *= factor.reshape([-1 if k == axis else 1 for k in range(len(shape))])
     field = fft.ifftn(fft.fftn(pairs[..., 0] + 1j * pairs[..., 1]) * transfer)
     intensity: Floats = 0.5 * np.abs(field) ** 2
     return intensity
