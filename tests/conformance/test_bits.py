@@ -59,7 +59,7 @@ def test_the_same_bits_with_any_number_of_threads(threads):
 def test_the_same_bits_with_any_size_of_block(voxels, threads, monkeypatch):
     """A block is some whole rows; from one row to everything at once."""
     expected = here()
-    for module in (cpu, blocks, strips):
+    for module in (cpu, blocks):
         monkeypatch.setattr(module, "BLOCK_VOXELS", voxels)
     monkeypatch.setattr(strips, "PORTION_VOXELS", 3 * voxels)
     check_same(bits_program.digests(threads), f"blocks of {voxels}")

@@ -10,7 +10,8 @@ import every_op
 import numpy as np
 import oracles
 import pytest
-from every_op import KINDS, ON_COLOURS, PLANE, VOLUME, case_of, made, type_for
+from every_op import KINDS, ON_COLOURS, PLANE, VOLUME, case_of, made, op_of, type_for
+from scipy import fft
 from test_bits import BASELINE, older_processor
 
 import millimorph as mm
@@ -65,6 +66,20 @@ def test_flat_and_tiny_images_give_numbers_or_a_clear_error(name, size, level):
         assert len(str(error)) > 20  # noqa: PT017 - either is right
         return
     assert np.isfinite(result["image"]).all()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_an_op_that_calls_an_fft_says_so(name, monkeypatch):
+    """Its bits across processors are not promised; `print(program)` is where a user sees it."""
+    calls = []
+    for called in [one for one in fft.__all__ if one.endswith(("fft", "fft2", "fftn", "dctn"))]:
+        kept = getattr(fft, called)
+        monkeypatch.setattr(fft, called, lambda *a, k=kept, **o: calls.append(k) or k(*a, **o))
+    case = case_of(name, VOLUME, type_for(name))
+    pipeline = mm.Pipeline(intensity=(op_of(name),), seed=4)
+    program = mm.compile(next(mm.draw(pipeline, case=case.id)), case)
+    mm.run(program, case)
+    assert bool(calls) == ("SciPy FFT" in str(program))
 
 
 @pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="promised for x86-64")

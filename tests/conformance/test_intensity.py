@@ -153,3 +153,30 @@ def test_behind_another_scale_ops_ask_the_image_as_it_is(backend, rescaling, ask
     apart = made(halfway, asking, mm.LinearMap(scale=2.0), backend=backend)["ct"]
     assert together.array.dtype == np.float32
     np.testing.assert_array_equal(together.array, apart.array)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int16"])
+@pytest.mark.parametrize("spatial", [(), (mm.Affine(rotation_deg=7.0),)], ids=["copy", "resample"])
+def test_ops_for_one_channel_leave_the_others_and_the_input_alone(spatial, dtype):
+    """Passes for some channels change them in place: never in the image that was given."""
+    source = image(dtype, channels=3)
+    before = source.array.copy()
+    ops = [
+        op
+        for channel in (0, 2)
+        for op in (
+            mm.GaussianBlur(sigma_mm=1.5, channels=(channel,)),
+            mm.Gamma(gamma=1.3, keep_statistics=True, channels=(channel,)),
+            mm.GaussianNoise(std=2.0, channels=(channel,)),
+        )
+    ]
+    plain, fast, slow = (
+        made({"ct": source}, *chosen, spatial=spatial, backend=backend)["ct"].array
+        for chosen, backend in (((), "cpu"), (ops, "cpu"), (ops, "reference"))
+    )
+    np.testing.assert_array_equal(source.array, before)
+    np.testing.assert_array_equal(fast[1], plain[1])
+    assert not np.array_equal(fast[0], plain[0])
+    assert not np.array_equal(fast[2], plain[2])
+    limit = 1e-3 * slow.std() + (1.0 if dtype == "int16" else 0.0)
+    oracles.check_close(fast, slow, limit, dtype)

@@ -299,7 +299,7 @@ def test_a_patient_axis_is_the_nearest_grid_axis():
 
 
 def test_a_flat_image_has_no_third_axis():
-    with pytest.raises(CompileError, match='along "k", "ct" is 2D; choose i, j or all'):
+    with pytest.raises(CompileError, match='along "k", "ct" is 2D; choose i or j'):
         plain(np.zeros((8, 9)), mm.LowResolution(thickness_mm=3.0))
 
 

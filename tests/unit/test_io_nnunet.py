@@ -9,7 +9,7 @@ from millimorph.io import find_data_set, load_case
 
 
 def test_cases_are_told_by_their_channel_suffixes(tmp_path):
-    """A case id may hold underscores and digits, so only the last _XXXX is the channel."""
+    """A case id may hold underscores and digits, so only the last four digits are the channel."""
     folder = nnunet(tmp_path, channel_names={"0": "T1", "1": "FLAIR"})
     put_image(folder / "imagesTs/b_0000.nii.gz")
     (folder / "imagesTr/.DS_Store").write_bytes(b"x")

@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+import SimpleITK as sitk  # noqa: N813 - its own name for itself
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -242,7 +243,6 @@ def test_a_given_alternative_switches_the_default_off():
     ],
 )
 def test_a_transform_takes_as_many_parameters_as_itks(kind, dimension, count):
-    sitk = pytest.importorskip("SimpleITK")
     makers = {
         "Translation": lambda: sitk.TranslationTransform(dimension),
         "Scale": lambda: sitk.ScaleTransform(dimension),

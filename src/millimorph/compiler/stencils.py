@@ -3,12 +3,9 @@
 import math
 from typing import assert_never, cast
 
-import numpy as np
-
-from millimorph.compiler.maps import GRID_AXES, PATIENT_AXES
+from millimorph.compiler.axes import grid_axis
 from millimorph.compiler.subject import Subject
 from millimorph.compiler.world import number, per_axis
-from millimorph.errors import CompileError
 from millimorph.ops.stencils import GaussianBlur, LowResolution, Sharpen, StencilOp
 from millimorph.program import GaussianSmoothing, Pointwise, VolumeStep
 from millimorph.program.stencils import (
@@ -96,17 +93,6 @@ def _sliced(op: LowResolution, subject: Subject) -> tuple[Slices | None, ...]:
 
 def _chosen_axes(op: LowResolution, subject: Subject) -> tuple[int, ...]:
     """The grid axes along which slices are acquired."""
-    dimension = subject.grid.dimension
-    axis = str(op.axis)
-    if axis == "all":
-        return tuple(range(dimension))
-    names = PATIENT_AXES if axis in PATIENT_AXES else GRID_AXES
-    place = names.index(axis)
-    if place >= dimension:
-        raise CompileError(
-            f'{op.id} acquires slices along "{axis}", "{subject.name}" is 2D; choose {names[0]}, '
-            f"{names[1]} or all"
-        )
-    if names is GRID_AXES:
-        return (place,)
-    return (int(np.argmax(np.abs(subject.grid.direction[place]))),)
+    if op.axis == "all":
+        return tuple(range(subject.grid.dimension))
+    return (grid_axis(op.axis, subject, op.id),)

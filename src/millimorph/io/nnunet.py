@@ -1,4 +1,4 @@
-"""nnU-Net v2 raw data sets: imagesTr/{case}_{XXXX}{ending}, labelsTr/{case}{ending}, dataset.json.
+"""nnU-Net v2 raw data sets: imagesTr/{case}_0000{ending}, labelsTr/{case}{ending}, dataset.json.
 
 Rules as in nnU-Net 2.8: documentation/reference/dataset-format.md and what
 `verify_dataset_integrity` refuses. Further, paths of the key `dataset` must lie below the folder.

@@ -59,6 +59,7 @@ class CtDoseNoise(ImageOp):
     the streaks of the shoulders), independent from plane to plane. Paths are found on 5 mm voxels.
     Sources: Kak and Slaney 1988, chapter 5 (variance of a filtered backprojection); Solomon 2012,
     Medical Physics 39:6048 (noise spectra of scanners).
+    SciPy's FFT is used.
     """
 
     op: Literal["ct_dose_noise"] = "ct_dose_noise"
@@ -146,6 +147,7 @@ class CtKernelChange(ImageOp):
     stay.
     Approximate: real sharp kernels also overshoot at middle frequencies.
     Source: Schaller 2003, IEEE Transactions on Medical Imaging 22:846 (kernels changed afterwards).
+    SciPy's FFT is used.
     """
 
     op: Literal["ct_kernel_change"] = "ct_kernel_change"

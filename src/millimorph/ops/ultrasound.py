@@ -37,6 +37,7 @@ class UltrasoundSpeckle(ImageOp):
     speckle that the image already has stays in it.
     Sources: Wagner 1983, IEEE Transactions on Sonics and Ultrasonics 30:156; Shankar 2000, IEEE
     Transactions on Ultrasonics, Ferroelectrics and Frequency Control 47:727 (Nakagami).
+    SciPy's FFT is used.
     """
 
     op: Literal["ultrasound_speckle"] = "ultrasound_speckle"

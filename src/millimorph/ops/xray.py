@@ -49,6 +49,7 @@ class XrayScatter(ImageOp):
     Approximate: one Gaussian for all thicknesses, no grid, no noise of the scattered photons, the
     display's own curve ignored. The blur mirrors the picture at its edges.
     Source: Boone and Seibert 1988, Medical Physics 15:721.
+    SciPy's FFT is used.
     """
 
     op: Literal["xray_scatter"] = "xray_scatter"

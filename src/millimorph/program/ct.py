@@ -41,7 +41,8 @@ class QuantumNoise:
     stream: StreamKey
 
     def __str__(self) -> str:
-        return f"dose noise {self.deviation_hu:.4g} HU, peak at {self.peak_per_mm:.3g} per mm"
+        peak = f"peak at {self.peak_per_mm:.3g} per mm"
+        return f"dose noise {self.deviation_hu:.4g} HU, {peak} (SciPy FFT)"
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,9 @@ class KernelRatio:
 
     def __str__(self) -> str:
         new = self.sharpness * self.mtf50_per_mm
-        return f"kernel from {self.mtf50_per_mm:.3g} to {new:.3g} per mm at half transfer"
+        return (
+            f"kernel from {self.mtf50_per_mm:.3g} to {new:.3g} per mm at half transfer (SciPy FFT)"
+        )
 
 
 CtField = RingPattern

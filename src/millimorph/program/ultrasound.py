@@ -39,7 +39,7 @@ class SpeckleField:
 
     def __str__(self) -> str:
         noun = "look" if self.looks == 1 else "looks"
-        return f"speckle of {self.looks} {noun}, strength {self.strength:.3g}"
+        return f"speckle of {self.looks} {noun}, strength {self.strength:.3g} (SciPy FFT)"
 
 
 @dataclass(frozen=True)

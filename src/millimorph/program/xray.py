@@ -41,7 +41,7 @@ class ScatterVeil:
     log_range: float | None
 
     def __str__(self) -> str:
-        return f"scatter {self.ratio:.3g} of the primary"
+        return f"scatter {self.ratio:.3g} of the primary (SciPy FFT)"
 
 
 XrayField = BladeShutter

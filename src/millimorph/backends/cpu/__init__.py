@@ -15,11 +15,10 @@ from millimorph.backends.cpu.blocks import BLOCK_VOXELS, sample_rows
 from millimorph.backends.cpu.index_map import index_map
 from millimorph.backends.cpu.jobs import Array, Job, make_job
 from millimorph.backends.cpu.lattice import copied
-from millimorph.backends.cpu.passes import run_label_pass, run_paint, run_volume_pass
-from millimorph.backends.cpu.pointwise import apply_all, store
+from millimorph.backends.cpu.passes import run_label_pass, run_paint, run_volume_pass, writer
 from millimorph.backends.cpu.sources import Source
 from millimorph.backends.cpu.strips import as_strips, sample_strips
-from millimorph.backends.scene import Scene, Where
+from millimorph.backends.scene import Scene
 from millimorph.program import Resample, Sampled
 
 __all__ = ["run_label_pass", "run_paint", "run_resample", "run_volume_pass"]
@@ -49,11 +48,10 @@ def _copied(stage: Resample, sample: Sampled, sources: Mapping[str, Source]) -> 
         return found
     scene = Scene(sample.name, stage.target, sources[sample.name], sample.nan)
     out = found if sample.stored is None else np.empty(found.shape, sample.stored)
-    for number, (channel, kept) in enumerate(zip(found, out, strict=True)):
+    write = writer(sample.pointwise, scene, out)
+    for number, channel in enumerate(found):
         for first in range(0, len(channel), BLOCK_VOXELS):
-            values = channel[first : first + BLOCK_VOXELS].astype(np.float32)
-            apply_all(sample.pointwise, values, Where(number, first, scene))
-            store(values, kept[first : first + BLOCK_VOXELS])
+            write(number, first, channel[first : first + BLOCK_VOXELS].astype(np.float32))
     return out
 
 

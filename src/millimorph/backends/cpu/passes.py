@@ -43,12 +43,14 @@ def run_volume_pass(stage: VolumePass, image: ScalarImage, scene: Scene) -> Scal
     volume = channels(image).astype(np.float32, copy=False)
     chosen = tuple(range(len(volume))) if stage.channels is None else stage.channels
     others = [channel for channel in range(len(volume)) if channel not in chosen]
-    in_place = others and scene.is_between_passes and stage.written == image.dtype == np.float32
+    in_place = (
+        bool(others) and scene.is_between_passes and stage.written == image.dtype == np.float32
+    )
     if in_place:
         out = _writable(volume).reshape(len(volume), -1)
     else:
         out = buffers.empty((len(volume), scene.grid.voxel_count), np.dtype(stage.written))
-    write = _writer(stage.pointwise, scene, out)
+    write = writer(stage.pointwise, scene, out)
     for other in others:
         if not in_place:
             pieces.write_channel(other, volume[other].copy(), write)
@@ -80,7 +82,7 @@ def run_paint(stage: Paint, source: LabelMap, scene: Scene) -> ScalarImage:
     """Make an image from a label map."""
     tell_of_compiling()
     out = buffers.empty((1, scene.grid.voxel_count), np.dtype(stage.written))
-    painting.paint(stage.step, source, scene, _writer((), scene, out))
+    painting.paint(stage.step, source, scene, writer((), scene, out))
     return ScalarImage(out.reshape(scene.grid.shape), scene.grid)
 
 
@@ -90,7 +92,9 @@ def run_label_pass(stage: LabelPass, source: LabelMap) -> LabelMap:
     return labels.changed(stage, source)
 
 
-def _writer(steps: Sequence[Applied], scene: Scene, out: npt.NDArray[np.generic]) -> Write:
+def writer(steps: Sequence[Applied], scene: Scene, out: npt.NDArray[np.generic]) -> Write:
+    """What takes the pieces of a result: it applies the steps and stores them in `out` (c, n)."""
+
     def write(channel: int, first: int, values: Float32) -> None:
         apply_all(steps, values, Where(channel, first, scene))
         store(values, out[channel, first : first + len(values)])

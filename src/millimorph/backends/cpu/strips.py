@@ -15,7 +15,6 @@ from millimorph.backends.cpu.lattice import typed_fill
 from millimorph.backends.cpu.pointwise import WIDE_BYTES, apply_all, store
 from millimorph.backends.scene import Where
 
-BLOCK_VOXELS = 131072
 PORTION_VOXELS = 131072
 
 
@@ -105,11 +104,9 @@ def _image_to_change(job: Job, run: slice) -> tuple[tuple[object, ...], npt.NDAr
 
 def _change(job: Job, values: npt.NDArray[np.float32], run: slice) -> None:
     """Apply the steps to voxels that are still in the cache, and store them."""
-    for first in range(run.start, run.stop, BLOCK_VOXELS):
-        part = values[first - run.start : first - run.start + BLOCK_VOXELS]
-        apply_all(job.sample.pointwise, part, Where(0, first, job.scene))
-        if job.out.dtype != np.float32:
-            store(part, job.out[0, first : first + len(part)])
+    apply_all(job.sample.pointwise, values, Where(0, run.start, job.scene))
+    if job.out.dtype != np.float32:
+        store(values, job.out[0, run])
 
 
 def _mapping(mapping: IndexMap) -> tuple[object, ...]:
