@@ -3,9 +3,7 @@
 from millimorph.generate.inputs import read_grid
 from millimorph.generate.local import (
     DatasetReport,
-    DatasetRequest,
     Progress,
-    Shard,
     generate_dataset,
 )
 from millimorph.generate.manifest import (
@@ -18,6 +16,7 @@ from millimorph.generate.manifest import (
 from millimorph.generate.nnunet_export import Export, export_nnunet
 from millimorph.generate.plan import DatasetPlan, plan_dataset
 from millimorph.generate.replay import ReplayReport, RoleReplay, replay
+from millimorph.generate.request import DatasetRequest, Shard
 from millimorph.generate.sample import read_output
 from millimorph.generate.sidecar import Sidecar
 from millimorph.generate.status import JobStatus, job_status

@@ -7,12 +7,12 @@ before anything is written; what is wrong with one case is told, and the other c
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from millimorph.backends.cpus import available_cpus
 from millimorph.designs import Design, Random, with_count
-from millimorph.errors import ImageError, OutputError, PipelineError
+from millimorph.errors import OutputError
 from millimorph.generate.inputs import (
     CaseInput,
     Patterns,
@@ -32,75 +32,14 @@ from millimorph.generate.manifest import (
     write_quarantine,
 )
 from millimorph.generate.pool import Died, Workers, run_tasks
+from millimorph.generate.request import DatasetRequest, Shard, check_names, check_request
 from millimorph.generate.sharing import alone_with_records, joined
 from millimorph.generate.work import Finished, Job, Outcome, SampleMaker, Task
-from millimorph.images import check_name
-from millimorph.io import DataSet, Layout
-from millimorph.io.extensions import WRITTEN_EXTENSIONS
-from millimorph.io.layouts import DEFAULT_IMAGE
-from millimorph.ops import LabelsToImage
-from millimorph.recipe import ENGINE, Pipeline, draw, sample_count
-from millimorph.runner import Backend
+from millimorph.recipe import ENGINE, draw, sample_count
 from millimorph.values import plain
 
 DEFAULT_COUNT = 10
 _LARGEST_CHUNK = 16
-
-
-@dataclass(frozen=True)
-class Shard:
-    """Part `number` of `count` of a job, for machines that share the output folder."""
-
-    number: int
-    count: int
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.number <= self.count:
-            raise PipelineError(
-                f"a shard is a number and how many there are, such as 2/8, got "
-                f"{self.number}/{self.count}"
-            )
-
-    @classmethod
-    def parse(cls, text: str) -> "Shard":
-        """Read `2/8`."""
-        number, sign, count = text.partition("/")
-        if not (sign and number.isascii() and number.isdigit() and count.isdigit()):
-            raise PipelineError(
-                f"a shard is a number and how many there are, such as 2/8, got {text!r}"
-            )
-        return cls(int(number), int(count))
-
-
-@dataclass(frozen=True)
-class DatasetRequest:
-    """What to generate.
-
-    `images`, `labels` and `landmarks` map role names to patterns relative to `folder` with one
-    `{case}`. Without any, `layout` says which files are which: "auto" recognises it, and every
-    image is a case where none is known, as with "files". `count` wins over the pipeline's design,
-    whose default is Random with 10 samples per case; `seed` wins over the pipeline's. `suffix` is
-    the file type of images and labels.
-    With a `shard` only that part of the samples is made; all parts together make all of them.
-    """
-
-    folder: Path
-    pipeline: Pipeline
-    out: Path
-    images: Mapping[str, str] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
-    landmarks: Mapping[str, str] = field(default_factory=dict)
-    count: int | None = None
-    seed: int | None = None
-    suffix: str = ".nii.gz"
-    workers: int = 1
-    backend: Backend = "cpu"
-    layout: Layout = "auto"
-    shard: Shard = field(default_factory=lambda: Shard(1, 1))
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "folder", Path(self.folder))
-        object.__setattr__(self, "out", Path(self.out))
 
 
 @dataclass(frozen=True)
@@ -175,10 +114,10 @@ class Prepared:
 
 def prepared(request: DatasetRequest) -> Prepared:
     """Find everything that can be wrong with a request, and what there is to do."""
-    _check(request)
+    check_request(request)
     patterns = Patterns(request.folder, request.images, request.labels, request.landmarks)
     data_set = recognised(patterns, request.layout)
-    _check_names(request, data_set)
+    check_names(request, data_set)
     cases, unreadable = read_inputs(patterns, data_set)
     job, unfit = _job(request, cases)
     counts = {dimension: sample_count(one, job.design) for dimension, one in job.pipelines.items()}
@@ -231,46 +170,6 @@ class _Tally:
         if self._show is not None:
             seconds = time.monotonic() - self._begin
             self._show(Progress(self._done, self._total, self.kept, self._failed, seconds))
-
-
-def _check(request: DatasetRequest) -> None:
-    """Refuse what is wrong with the request itself."""
-    if request.workers < 1:
-        raise PipelineError(f"workers must be at least 1, got {request.workers}")
-    if request.suffix not in WRITTEN_EXTENSIONS:
-        known = ", ".join(one.lstrip(".") for one in WRITTEN_EXTENSIONS)
-        raise PipelineError(f"format {request.suffix.lstrip('.')!r} is not written; known: {known}")
-    names = [*request.images, *request.labels, *request.landmarks]
-    for name in names:
-        try:
-            check_name(name, "name")
-        except ImageError as error:
-            raise PipelineError(str(error)) from None
-        if names.count(name) > 1:
-            raise PipelineError(f'the name "{name}" is given to two patterns; names are unique')
-
-
-def _check_names(request: DatasetRequest, data_set: DataSet | None) -> None:
-    """Refuse a pipeline whose names do not fit those of the images and labels."""
-    images, labels, landmarks = map(tuple, (request.images, request.labels, request.landmarks))
-    if data_set is not None:
-        images, labels = data_set.roles("image"), data_set.roles("labels")
-        landmarks = data_set.roles("landmarks")
-    names = [*images, *labels, *landmarks]
-    made = [op.image for op in request.pipeline.single_ops if isinstance(op, LabelsToImage)]
-    taken = [name for name in made if name in names]
-    if taken:
-        raise PipelineError(
-            f'the pipeline makes the image "{taken[0]}", but an input has that name already; name '
-            "one of them otherwise"
-        )
-    sampled = [*images, *labels] or [DEFAULT_IMAGE]
-    unknown = [name for name in request.pipeline.sampling if name not in sampled]
-    if unknown:
-        raise PipelineError(
-            f"the pipeline gives sampling for {', '.join(unknown)}; the images and labels are "
-            f"named {', '.join(sampled)}"
-        )
 
 
 def _job(request: DatasetRequest, cases: Sequence[CaseInput]) -> tuple[Job, tuple[Failure, ...]]:

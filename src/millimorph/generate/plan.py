@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from millimorph.errors import OutputError
-from millimorph.generate.local import DatasetRequest, Prepared, prepared
+from millimorph.generate.local import Prepared, prepared
 from millimorph.generate.manifest import Failure, read_manifest
+from millimorph.generate.request import DatasetRequest
 from millimorph.generate.work import Finished, SampleMaker, Task
 
 
