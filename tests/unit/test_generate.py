@@ -27,6 +27,14 @@ from millimorph.io import read_image, read_labels, read_landmarks, write_image
 from millimorph.ops import Affine, Flip
 from millimorph.recipe import ImageSampling, Pipeline, Reference, draw
 
+RECORDS = {
+    "job.json",
+    "manifest.jsonl",
+    "manifest.parquet",
+    "README.md",
+    "croissant.json",
+    "SHA256SUMS",
+}
 SAMPLES = {f"{case}/{case}__{k:04d}" for case in ("p1", "p2", "p10") for k in range(3)}
 
 
@@ -45,7 +53,9 @@ def finished(inputs):
 
 
 def test_every_sample_has_its_files_its_sidecar_and_its_line(finished):
-    names = set(tree(finished)) - {"job.json", "manifest.jsonl"}
+    names = set(tree(finished))
+    assert {name for name in names if "/" not in name} == RECORDS
+    names -= RECORDS
     ends = ("_ct.nii.gz", "_organs.nii.gz", "_points.csv", ".json")
     assert names == {f"{sample}{end}" for sample in SAMPLES for end in ends}
     lines = [json.loads(row) for row in (finished / "manifest.jsonl").read_text().splitlines()]

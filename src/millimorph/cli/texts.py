@@ -9,6 +9,7 @@ from millimorph.cli.progress import time_text
 from millimorph.demo import Demo
 from millimorph.generate import (
     MANIFEST_FILE,
+    PARQUET_FILE,
     QUARANTINE_FILE,
     DatasetPlan,
     DatasetReport,
@@ -19,6 +20,7 @@ from millimorph.generate import (
     Verification,
     read_manifest,
 )
+from millimorph.generate.tabular import INSTALL
 from millimorph.io import DataSet
 from millimorph.pipelines import NamedPipeline
 from millimorph.recipe import Pipeline, describe_design
@@ -37,12 +39,17 @@ def report_text(report: DatasetReport) -> str:
     lines += _warning_rows(report)
     if report.failures:
         lines += ["", "left out:", *failure_rows(report.failures), ""]
-    first = min(read_manifest(report.out).values(), key=lambda line: line.sample, default=None)
-    if first is not None:
+    if report.first_sidecar is not None:
+        table = f" and {PARQUET_FILE}" if report.has_table else ""
         lines += [
             f"files:    {report.out}/<case>/<case>__<index>_<name>, each with a sidecar .json",
-            f"manifest: {report.out / MANIFEST_FILE}",
+            f"manifest: {report.out / MANIFEST_FILE}{table}; README.md is the data set's card",
         ]
+        if not report.has_table:
+            lines.append(
+                f"          only as JSON lines; for {PARQUET_FILE} too: {INSTALL}, then the same "
+                f"command again"
+            )
         if report.failures:
             lines.append(f"left out: {report.out / QUARANTINE_FILE}")
         lines += [
@@ -50,7 +57,7 @@ def report_text(report: DatasetReport) -> str:
             "next:",
             f"  millimorph inspect {report.out}",
             f"  millimorph verify {report.out}",
-            f"  millimorph replay {report.out / first.sidecar}",
+            f"  millimorph replay {report.first_sidecar}",
         ]
     return "\n".join(lines)
 

@@ -1,6 +1,7 @@
 """Writing augmented data sets: samples, their sidecars, the manifest, and making samples again."""
 
 from millimorph.generate.inputs import read_grid
+from millimorph.generate.lines import ManifestLine
 from millimorph.generate.local import (
     DatasetReport,
     Progress,
@@ -8,9 +9,9 @@ from millimorph.generate.local import (
 )
 from millimorph.generate.manifest import (
     MANIFEST_FILE,
+    PARQUET_FILE,
     QUARANTINE_FILE,
     Failure,
-    ManifestLine,
     read_manifest,
 )
 from millimorph.generate.nnunet_export import Export, export_nnunet
@@ -24,6 +25,7 @@ from millimorph.generate.verification import Finding, Verification, verify
 
 __all__ = [
     "MANIFEST_FILE",
+    "PARQUET_FILE",
     "QUARANTINE_FILE",
     "DatasetPlan",
     "DatasetReport",

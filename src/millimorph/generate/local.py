@@ -23,17 +23,20 @@ from millimorph.generate.inputs import (
 from millimorph.generate.manifest import (
     Failure,
     JobRecord,
-    ManifestLine,
     RunNotes,
     claim_output,
-    read_manifest,
+    first_sidecar,
+    merge_manifest,
     read_quarantine,
-    write_manifest,
     write_quarantine,
 )
 from millimorph.generate.pool import Died, Workers, run_tasks
+from millimorph.generate.records import write_records
 from millimorph.generate.request import DatasetRequest, Shard, check_names, check_request
+from millimorph.generate.resuming import Settled, settle
 from millimorph.generate.sharing import alone_with_records, joined
+from millimorph.generate.tabular import has_parquet
+from millimorph.generate.timings import write_timings
 from millimorph.generate.work import Finished, Job, Outcome, SampleMaker, Task
 from millimorph.recipe import ENGINE, draw, sample_count
 from millimorph.values import plain
@@ -58,7 +61,11 @@ Show = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class DatasetReport:
-    """What a run did; `warnings` are texts with the number of samples that raised them."""
+    """What a run did; `warnings` are texts with the number of samples that raised them.
+
+    `first_sidecar` is that of some finished sample; `has_table` tells whether the manifest was also
+    written as Parquet, which needs pyarrow.
+    """
 
     out: Path
     cases: int
@@ -67,6 +74,8 @@ class DatasetReport:
     failures: tuple[Failure, ...]
     warnings: Mapping[str, int]
     seconds: float
+    first_sidecar: Path | None
+    has_table: bool
 
 
 def generate_dataset(request: DatasetRequest, show: Show | None = None) -> DatasetReport:
@@ -94,6 +103,8 @@ def generate_dataset(request: DatasetRequest, show: Show | None = None) -> Datas
         failures=tally.failures,
         warnings=dict(tally.warnings),
         seconds=time.monotonic() - begin,
+        first_sidecar=first_sidecar(request.out),
+        has_table=has_parquet(),
     )
 
 
@@ -123,7 +134,7 @@ def prepared(request: DatasetRequest) -> Prepared:
     counts = {dimension: sample_count(one, job.design) for dimension, one in job.pipelines.items()}
     fitting = [case for case in cases if case.dimension in counts]
     shard = request.shard
-    tasks = _for_workers(_tasks(fitting, counts, shard), request.workers)
+    tasks = _tasks(fitting, counts, shard)
     failures = (*unreadable, *unfit) if shard.number == 1 else ()
     return Prepared(job, tuple(cases), tuple(tasks), failures)
 
@@ -136,6 +147,7 @@ class _Tally:
     ) -> None:
         self.made = self.kept = 0
         self.warnings: Counter[str] = Counter()
+        self.seconds: dict[str, float] = {}
         self._failures = dict.fromkeys(failures)
         self._total, self._begin, self._show = total, begin, show
         self._done = self._failed = 0
@@ -145,10 +157,20 @@ class _Tally:
     def failures(self) -> tuple[Failure, ...]:
         return tuple(self._failures)
 
+    def keep(self, settled: Settled) -> None:
+        """Count what the manifest says is finished."""
+        self.kept += settled.kept
+        self._done += settled.kept
+        self.warnings.update(settled.warnings)
+        if settled.kept:
+            self._tell()
+
     def add(self, outcome: Outcome) -> None:
         """Count one outcome; a failure of the whole case is counted by `end_task`."""
         match outcome:
-            case Finished(line=line, kept=kept, warnings=warnings):
+            case Finished(line=line, kept=kept, warnings=warnings, seconds=seconds):
+                if seconds is not None:
+                    self.seconds[line.sample] = seconds
                 self.kept += kept
                 self.made += not kept
                 self._done += 1
@@ -242,18 +264,30 @@ def _record(request: DatasetRequest, job: Job) -> JobRecord:
 
 
 def _run(job: Job, tasks: Sequence[Task], request: DatasetRequest, tally: _Tally) -> None:
-    """Do the tasks and keep the manifest; whatever ends the run, the records are in order."""
-    lines = {name: line for name, line in read_manifest(job.out).items() if _is_there(job, line)}
+    """Do the tasks and keep the records; whatever ends the run, what is finished stays."""
+    settled = settle(job, tasks, available_cpus())
+    tally.keep(settled)
+    notes = _done(job, settled.tasks, request.workers, tally) if settled.tasks else None
+    with alone_with_records(job.out):
+        if notes is not None or not settled.is_whole:
+            merge_manifest(job.out, None if notes is None else notes.path)
+        write_records(job.out)
+        write_timings(job.out, tally.seconds)
+        others = _of_other_shards(job.out, tasks) if request.shard.count > 1 else ()
+        write_quarantine(job.out, {*others, *tally.failures})
+    if notes is not None:
+        notes.remove()
+
+
+def _done(job: Job, tasks: Sequence[Task], workers: int, tally: _Tally) -> RunNotes:
+    """Do the tasks; return the notes of what came out."""
     try:
         with RunNotes(job.out) as notes:
-            for task, outcomes in _outcomes(job, tasks, request.workers):
+            for task, outcomes in _outcomes(job, _for_workers(tasks, workers), workers):
                 missing = task.stop - task.start
                 for outcome in outcomes:
-                    if isinstance(outcome, Finished) and outcome.line != lines.get(
-                        outcome.line.sample
-                    ):
-                        notes.append(outcome.line)
-                        lines[outcome.line.sample] = outcome.line
+                    if isinstance(outcome, Finished):
+                        notes.append(outcome.row)
                     tally.add(outcome)
                     missing -= isinstance(outcome, Finished) or outcome.index is not None
                 tally.end_task(missing)
@@ -262,12 +296,7 @@ def _run(job: Job, tasks: Sequence[Task], request: DatasetRequest, tally: _Tally
             f"{error}; {tally.made + tally.kept} samples are finished and complete, run the same "
             f"command again to go on"
         ) from None
-    with alone_with_records(job.out):
-        found = read_manifest(job.out) | lines
-        write_manifest(job.out, (line for line in found.values() if _is_there(job, line)))
-        others = _of_other_shards(job.out, tasks) if request.shard.count > 1 else ()
-        write_quarantine(job.out, {*others, *tally.failures})
-    notes.remove()
+    return notes
 
 
 def _of_other_shards(out: Path, tasks: Sequence[Task]) -> list[Failure]:
@@ -302,7 +331,3 @@ def _outcomes(
 def _start(job: Job) -> Callable[[Task], list[Outcome]]:
     maker = SampleMaker(job)
     return lambda task: list(maker.outcomes(task))
-
-
-def _is_there(job: Job, line: ManifestLine) -> bool:
-    return (job.out / line.sidecar).is_file()

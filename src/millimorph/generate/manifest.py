@@ -8,8 +8,8 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,14 +18,28 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from millimorph.errors import OutputError
-from millimorph.generate.sidecar import sample_name
-from millimorph.io.atomic import TEMPORARY_PREFIX, is_temporary, write_bytes
+from millimorph.generate.lines import ManifestLine, Place, opened_in_part, rows_of, sealed
+from millimorph.io.atomic import TEMPORARY_PREFIX, is_temporary, replacing, write_bytes
 
 JOB_FILE = "job.json"
 MANIFEST_FILE = "manifest.jsonl"
 QUARANTINE_FILE = "quarantine.jsonl"
+PARQUET_FILE = "manifest.parquet"
+CARD_FILE = "README.md"
+CROISSANT_FILE = "croissant.json"
+CHECKSUMS_FILE = "SHA256SUMS"
+TIMINGS_FILE = "timings.jsonl"
+RESERVED_NAMES = (
+    JOB_FILE,
+    MANIFEST_FILE,
+    QUARANTINE_FILE,
+    PARQUET_FILE,
+    CARD_FILE,
+    CROISSANT_FILE,
+    CHECKSUMS_FILE,
+    TIMINGS_FILE,
+)
 _NOTES = f"{TEMPORARY_PREFIX}manifest-"
-RESERVED_NAMES = (JOB_FILE, MANIFEST_FILE, QUARANTINE_FILE)
 
 
 class JobRecord(BaseModel):
@@ -47,26 +61,6 @@ class JobRecord(BaseModel):
     format: str
     backend: str
     digest: str = ""
-
-
-@dataclass(frozen=True)
-class ManifestLine:
-    """A finished sample; paths are relative to the output folder, with forward slashes.
-
-    `sha256` is that of the sidecar, which holds those of the files.
-    """
-
-    case: str
-    index: int
-    recipe: str
-    sidecar: str
-    sha256: str
-    files: dict[str, str]
-
-    @property
-    def sample(self) -> str:
-        """The name that the sample's files begin with."""
-        return sample_name(self.case, self.index)
 
 
 @dataclass(frozen=True)
@@ -109,37 +103,62 @@ def read_manifest(out: Path) -> dict[str, ManifestLine]:
 
     A line that is cut off or damaged is left out.
     """
-    lines: dict[str, ManifestLine] = {}
-    texts = []
-    for path in (out / MANIFEST_FILE, *sorted(out.glob(f"{_NOTES}*"))):
-        with suppress(FileNotFoundError):
-            texts.append(path.read_text("utf-8", errors="replace"))
-    for row in "\n".join(texts).split("\n"):
-        try:
-            content = json.loads(row)
-            content.pop("sample")
-            check = content.pop("check")
-            line = ManifestLine(**content)
-            if check != _check_of(_manifest_content(line)):
-                continue
-        except (ValueError, TypeError, KeyError, AttributeError):
-            continue
-        lines[line.sample] = line
-    return lines
+    lines = (ManifestLine.of(content) for _, content in manifest_rows(out))
+    return {line.sample: line for line in lines}
 
 
-def write_manifest(out: Path, lines: Iterable[ManifestLine]) -> None:
-    """Write the whole manifest at once, sorted by case and index."""
-    content = manifest_text(lines).encode()
+def manifest_rows(out: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """Yield the rows of finished samples one by one, also those of runs that still go on.
+
+    They may lack what was measured. Damaged ones are left out. Of several rows of a sample the last
+    one counts.
+    """
+    for file in (out / MANIFEST_FILE, *sorted(out.glob(f"{_NOTES}*"))):
+        for place, content in rows_of(file, opened_in_part):
+            if content is not None and "sidecar" in content:
+                yield place, content
+
+
+def first_sidecar(out: Path) -> Path | None:
+    """Return the path of the first finished sample's sidecar, if there is one."""
+    first = next(manifest_rows(out), None)
+    return None if first is None else out / str(first[1]["sidecar"])
+
+
+def merge_manifest(out: Path, notes: Path | None) -> None:
+    """Write the manifest anew from all rows of samples that are there, sorted by case and index.
+
+    Rows of `notes` win. Nothing is written if nothing would change; only where rows lie is held in
+    memory.
+    """
+    places: dict[tuple[str, int], Place] = {}
+    late: dict[tuple[str, int], Place] = {}
+    for place, content in manifest_rows(out):
+        if (out / content["sidecar"]).is_file():
+            chosen = late if place.file == notes else places
+            chosen[content["case"], content["index"]] = place
+    places |= late
     path = out / MANIFEST_FILE
-    if not path.exists() or path.read_bytes() != content:
-        write_bytes(path, content)
+    ordered = [places[key] for key in sorted(places)]
+    if path.exists() and _is_whole(path, ordered):
+        return
+    with replacing(path) as temporary, temporary.open("xb") as target, ExitStack() as stack:
+        sources = {
+            file: stack.enter_context(file.open("rb")) for file in {one.file for one in ordered}
+        }
+        for one in ordered:
+            sources[one.file].seek(one.offset)
+            target.write(sources[one.file].read(one.length))
 
 
-def manifest_text(lines: Iterable[ManifestLine]) -> str:
-    """The text of a finished manifest: one line per sample, sorted by case and index."""
-    ordered = sorted(lines, key=lambda line: (line.case, line.index))
-    return "".join(_manifest_row(line) for line in ordered)
+def _is_whole(path: Path, places: Sequence[Place]) -> bool:
+    """Tell whether rows, in this order, are the whole of one file."""
+    end = 0
+    for one in places:
+        if one.file != path or one.offset != end:
+            return False
+        end += one.length
+    return end == path.stat().st_size
 
 
 def read_quarantine(out: Path) -> tuple[Failure, ...]:
@@ -149,17 +168,15 @@ def read_quarantine(out: Path) -> tuple[Failure, ...]:
     """
     path = out / QUARANTINE_FILE
     try:
-        rows = path.read_text("utf-8").splitlines()
-    except FileNotFoundError:
-        return ()
-    except (OSError, UnicodeDecodeError) as error:
+        found = [content for _, content in rows_of(path)]
+        failures = tuple(
+            Failure(one["case"], one["index"], one["reason"]) for one in found if one is not None
+        )
+    except OSError as error:
         raise OutputError(f"{path}: cannot be read: {error}") from None
-    try:
-        found = [json.loads(row) for row in rows]
-        failures = tuple(Failure(one["case"], one["index"], one["reason"]) for one in found)
-    except (ValueError, TypeError, KeyError):
+    except KeyError:
         failures = ()
-    if _quarantine_text(failures) != "".join(f"{row}\n" for row in rows):
+    if len(failures) != len(found):
         raise OutputError(f"{path}: is not as it was written")
     return failures
 
@@ -193,48 +210,33 @@ def write_quarantine(out: Path, failures: Iterable[Failure]) -> None:
     ordered = sorted(failures, key=lambda one: (one.case, -1 if one.index is None else one.index))
     path = out / QUARANTINE_FILE
     if ordered:
-        write_bytes(path, _quarantine_text(ordered).encode())
+        write_bytes(path, b"".join(sealed(asdict(one)) for one in ordered))
     else:
         path.unlink(missing_ok=True)
 
 
-def _quarantine_text(failures: Iterable[Failure]) -> str:
-    """One line per failure, each with a short digest of itself."""
-    rows = []
-    for failure in failures:
-        content = asdict(failure)
-        rows.append(_row({**content, "check": _check_of(content)}))
-    return "".join(rows)
-
-
-def _check_of(content: Mapping[str, object]) -> str:
-    """A short digest of a row, so that a damaged one is known."""
-    return hashlib.blake2b(_row(content).encode(), digest_size=8).hexdigest()
-
-
 class RunNotes:
-    """The finished samples of one run, in a file of its own; a line is on the disk before the next.
+    """The finished samples of one run, in a file of its own.
 
+    Rows are handed to the system at once; after a power failure sidecars tell what rows do not.
     Raises OutputError if the file cannot be written.
     """
 
     def __init__(self, out: Path) -> None:
-        self._path = out / f"{_NOTES}{os.getpid()}-{os.urandom(4).hex()}.jsonl"
-        with _told(self._path):
-            self._stream = self._path.open("xb", buffering=0)
+        self.path = out / f"{_NOTES}{os.getpid()}-{os.urandom(4).hex()}.jsonl"
+        with _told(self.path):
+            self._stream = self.path.open("xb", buffering=0)
 
-    def append(self, line: ManifestLine) -> None:
-        """Write one line and wait until it is on the disk."""
-        with _told(self._path):
-            row = _manifest_row(line).encode()
+    def append(self, row: bytes) -> None:
+        """Write one row."""
+        with _told(self.path):
             if self._stream.write(row) != len(row):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(self._stream.fileno())
 
     def remove(self) -> None:
-        """Delete the file, once the manifest holds its lines."""
-        with _told(self._path):
-            self._path.unlink(missing_ok=True)
+        """Delete the file, once the manifest holds its rows."""
+        with _told(self.path):
+            self.path.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
@@ -313,19 +315,6 @@ def _difference(found: object, now: object, place: str = "") -> str:
 def _short(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _manifest_row(line: ManifestLine) -> str:
-    content = _manifest_content(line)
-    return _row({**content, "check": _check_of(content)})
-
-
-def _manifest_content(line: ManifestLine) -> dict[str, object]:
-    return {"sample": line.sample, **asdict(line)}
-
-
-def _row(content: Mapping[str, object]) -> str:
-    return json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _pretty(content: Mapping[str, object]) -> bytes:

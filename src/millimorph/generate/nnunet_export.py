@@ -104,7 +104,7 @@ def export_nnunet(out: str | Path, dest: str | Path) -> Export:
         raise OutputError(f"{out}: has one patient; a split by patient needs two or more")
     _write(dest, members, ending, {DESCRIPTION: description, SPLITS_FILE: _splits(members)})
     copies = sum(member.is_copy for member in members)
-    known = job.data_set is not None and job.data_set.groups > 0
+    known = any(one.group is not None for one in job.sidecars.values())
     return Export(dest, len(members) - copies, copies, len(groups), known)
 
 
@@ -135,24 +135,18 @@ def _job(out: Path) -> _Job:
 
 def _members(job: _Job) -> list[_Member]:
     """All originals once, and all samples."""
-    groups = {
-        path.resolve(): case.group
-        for case in (job.data_set.cases if job.data_set is not None else ())
-        for path in case.images.values()
-        if case.group is not None
-    }
+    groups = {path: one.group for path, one in job.sidecars.items() if one.group is not None}
     originals: dict[str, _Member] = {}
     copies = []
     for path, sidecar in job.sidecars.items():
         recipe = sidecar.parsed_recipe()
         case = str(recipe.case)
         sources = _sources(job, path, sidecar)
-        image = sources[job.images[0]].path
-        group = groups.get(image.resolve(), case)
-        if groups and image.resolve() not in groups:
+        group = groups.get(path, case)
+        if groups and path not in groups:
             raise FileError(
-                f"{image}: the data set {job.root} does not say whose it is, but it does of other "
-                f"images; name its patient there"
+                f"{path}: does not say whose it is, but other sidecars do; name the patient in the "
+                f"data set {job.root} and generate again"
             )
         originals.setdefault(case, _Member(case, group, False, *_roles(job, sources)))
         made = {

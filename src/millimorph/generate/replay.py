@@ -11,6 +11,7 @@ import numpy as np
 
 from millimorph.compiler import compile as compile_recipe
 from millimorph.errors import FileError, MillimorphError, OutputError
+from millimorph.generate.measuring import counted, measured
 from millimorph.generate.sample import (
     Sample,
     Sources,
@@ -82,17 +83,19 @@ def replay(
     roles = {*result.images, *result.labels, *result.landmarks}
     if roles != found.outputs.keys():
         raise FileError(f"{path}: its outputs are not the parts of its sources")
-    sample = Sample(found.drawn, found.backend, program, result, sources, found.warnings)
+    counts = {name: counted(one) for name, one in case.labels.items()}
+    facts = measured(program, counts, result)
+    sample = Sample(found.drawn, found.backend, program, result, sources, facts, found.warnings)
     names = {role: output.file for role, output in found.outputs.items()}
     written: Path | None = None
     if out is None:
         with TemporaryDirectory(prefix="millimorph-") as folder:
-            remade = write_sample(sample, Path(folder), names)
+            remade, _ = write_sample(sample, Path(folder), names)
             compared = _compared(found, path.parent, remade.outputs, Path(folder))
     else:
         written = Path(out)
         _make_room(written, [*names.values(), _sidecar_name(recipe)])
-        remade = write_sample(sample, written, names)
+        remade, _ = write_sample(sample, written, names)
         compared = _compared(found, path.parent, remade.outputs, written)
     return ReplayReport(sample_name(recipe.case, recipe.index), compared, written)
 
@@ -129,7 +132,7 @@ def _checked_sources(
                 f"{file}: the source {role} is missing; if the input folder was moved, say where "
                 f"it is with --source-root"
             )
-    sources = find_sources(recipe.case, root, files)
+    sources = find_sources(recipe.case, sidecar.group, root, files)
     for role, source in sidecar.sources.items():
         if sources.digests[role] != (source.sha256, source.bytes):
             raise FileError(

@@ -10,6 +10,7 @@ from typing import assert_never
 
 from millimorph._version import __version__
 from millimorph.errors import FileError, OutputError
+from millimorph.generate.measured import Measured
 from millimorph.generate.sidecar import (
     Kind,
     OutputFile,
@@ -41,9 +42,13 @@ _TABLE = ".csv"
 
 @dataclass(frozen=True)
 class Sources:
-    """The input files of a case: which they are and what they hold (SHA-256)."""
+    """The input files of a case: which they are and what they hold (SHA-256).
+
+    `group` is the patient, if the data set's layout tells.
+    """
 
     case: str
+    group: str | None
     folder: Path
     files: Mapping[str, tuple[Kind, Path]]
     digests: Mapping[str, tuple[str, int]]
@@ -74,12 +79,16 @@ class Sample:
     program: Program
     result: Case
     sources: Sources
+    measured: Measured
     warnings: tuple[str, ...]
 
 
-def find_sources(case: str, folder: Path, files: Mapping[str, tuple[Kind, Path]]) -> Sources:
+def find_sources(
+    case: str, group: str | None, folder: Path, files: Mapping[str, tuple[Kind, Path]]
+) -> Sources:
     """Digest the input files of a case; FileError if one cannot be read."""
-    return Sources(case, folder, files, {role: file_digest(p) for role, (_, p) in files.items()})
+    digests = {role: file_digest(path) for role, (_, path) in files.items()}
+    return Sources(case, group, folder, files, digests)
 
 
 def read_case(sources: Sources) -> Case:
@@ -100,8 +109,8 @@ def file_names(case: Case, index: int, suffix: str) -> dict[str, str]:
     return {role: f"{stem}_{role}{suffix}" for role, suffix in suffixes.items()}
 
 
-def write_sample(sample: Sample, folder: Path, names: Mapping[str, str]) -> Sidecar:
-    """Write a sample's files into a folder, then its sidecar, and return the sidecar.
+def write_sample(sample: Sample, folder: Path, names: Mapping[str, str]) -> tuple[Sidecar, bytes]:
+    """Write a sample's files into a folder, then its sidecar; return that and its text.
 
     A sidecar of an earlier sample of that name is removed first, so that none ever stands beside
     files that it does not describe. OutputError or OSError if something cannot be written.
@@ -114,18 +123,21 @@ def write_sample(sample: Sample, folder: Path, names: Mapping[str, str]) -> Side
         outputs = {role: _written(sample.result, role, folder / one) for role, one in names.items()}
     sidecar = Sidecar(
         millimorph=__version__,
+        group=sample.sources.group,
         recipe=plain(recipe),
         drawn=sample.drawn,
         backend=sample.backend,
         source_folder=relative_path(sample.sources.folder, folder),
         sources=sample.sources.seen_from(folder),
         outputs=outputs,
+        measured=sample.measured,
         program=tuple(str(sample.program).splitlines()),
         versions=dict(library_versions()),
         warnings=tuple(text.replace(f"{folder}{os.sep}", "") for text in dict.fromkeys(said)),
     )
-    write_bytes(sidecar_path, sidecar.text().encode())
-    return sidecar
+    text = sidecar.text().encode()
+    write_bytes(sidecar_path, text)
+    return sidecar, text
 
 
 def read_output(kind: Kind, path: Path) -> ScalarImage | LabelMap | Landmarks:

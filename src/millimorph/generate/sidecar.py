@@ -2,6 +2,7 @@
 
 It is written after every other file of its sample, so a sample counts as made once its sidecar
 is there. Paths are relative and in POSIX form; nothing in it names a person, a machine or a time.
+The keys Description, Sources and GeneratedBy are those of BIDS and follow from the others.
 """
 
 import hashlib
@@ -15,14 +16,17 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import to_json
 
 from millimorph.errors import FileError
+from millimorph.generate.measured import Measured
 from millimorph.recipe import Recipe
 
 SCHEMA_VERSION = 1
 _LIBRARIES = ("numpy", "scipy", "numba", "SimpleITK", "nibabel")
 _BLOCK = 1 << 20
 _LARGEST_SIDECAR = 1 << 28
+_BIDS_KEYS = ("Description", "Sources", "GeneratedBy")
 
 Kind = Literal["image", "labels", "landmarks"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -69,18 +73,21 @@ class Sidecar(BaseModel):
     `recipe` also records what the case decided, such as the shrinking of a field that would fold;
     `drawn` is the digest of the recipe as it was drawn. `source_folder` is the input folder as seen
     from the sidecar; every source lies inside it. `program` is for readers: the stages as text.
+    `group` is the patient, if the input folder tells.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = 1
     millimorph: str
+    group: str | None
     recipe: dict[str, Any]
     drawn: Sha256
     backend: Literal["cpu", "reference"]
     source_folder: str
     sources: dict[str, SourceFile]
     outputs: dict[str, OutputFile]
+    measured: Measured
     program: tuple[str, ...]
     versions: dict[str, str]
     warnings: tuple[str, ...] = ()
@@ -108,17 +115,34 @@ class Sidecar(BaseModel):
                 f"{path}: a sidecar of schema_version {version!r}; this version of millimorph "
                 f"reads {SCHEMA_VERSION}"
             )
+        told = {key: content.pop(key, None) for key in _BIDS_KEYS}
         try:
-            return cls.model_validate(content)
+            found = cls.model_validate(content)
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"])
             raise FileError(f"{path}: no sidecar of millimorph: {place}: {first['msg']}") from None
+        if told != found.bids_keys():
+            raise FileError(
+                f"{path}: no sidecar of millimorph: {', '.join(_BIDS_KEYS)} contradict other keys"
+            )
+        return found
+
+    def bids_keys(self) -> dict[str, Any]:
+        """Return what the sidecar says in the words of BIDS; `bids:raw:` is the input folder."""
+        case, index = self.recipe.get("case"), self.recipe.get("index")
+        root = f"{self.source_folder}/"
+        sources = [one.path.removeprefix(root) for one in self.sources.values()]
+        return {
+            "Description": f"Augmented sample {index} of case {case}",
+            "Sources": [f"bids:raw:{path}" for path in sources],
+            "GeneratedBy": [{"Name": "millimorph", "Version": self.millimorph}],
+        }
 
     def text(self) -> str:
         """Return the JSON text of the file."""
-        content = self.model_dump(mode="json")
-        return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        content = self.bids_keys() | self.model_dump(mode="json")
+        return to_json(content, indent=1).decode() + "\n"
 
     def parsed_recipe(self) -> Recipe:
         """Return the recipe; PipelineError if it is malformed."""

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from millimorph.generate.manifest import Failure, read_job, read_manifest, read_quarantine
+from millimorph.generate.manifest import Failure, manifest_rows, read_job, read_quarantine
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ def job_status(out: Path | str) -> JobStatus:
     """
     out = Path(out)
     job = read_job(out)
-    counts = Counter(line.case for line in read_manifest(out).values())
-    samples = dict(sorted(counts.items()))
+    finished = {(content["case"], content["index"]) for _, content in manifest_rows(out)}
+    samples = dict(sorted(Counter(case for case, _ in finished).items()))
     return JobStatus(out, job.engine, job.seed, samples, read_quarantine(out), _is_running(out))
 
 

@@ -1,29 +1,38 @@
 """Whether an output folder is as it was written: every byte of every file, nothing lost or added.
 
-Each file is held against the digest in its sidecar, each sidecar against the manifest, and the
-manifest against the sidecars; job.json and quarantine.jsonl carry digests of their own.
+Each file is held against the digest in its sidecar, each sidecar against the manifest, the manifest
+against the sidecars, and the other records against SHA256SUMS; job.json, quarantine.jsonl,
+timings.jsonl and SHA256SUMS carry digests of their own.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from millimorph.errors import FileError, OutputError, PipelineError
+from millimorph.errors import FileError, OutputError
+from millimorph.generate.checksums import read_checksums
+from millimorph.generate.lines import Place, manifest_content, row_at, rows_of
 from millimorph.generate.manifest import (
+    CARD_FILE,
+    CHECKSUMS_FILE,
+    CROISSANT_FILE,
     JOB_FILE,
     MANIFEST_FILE,
+    PARQUET_FILE,
     QUARANTINE_FILE,
-    ManifestLine,
-    manifest_text,
+    TIMINGS_FILE,
     read_job,
-    read_manifest,
     read_quarantine,
 )
 from millimorph.generate.sidecar import Sidecar, file_digest
 from millimorph.io.atomic import is_temporary
 
 Show = Callable[[int, int], None]
+_SUMMED = {MANIFEST_FILE, PARQUET_FILE, CARD_FILE, CROISSANT_FILE}
+RECORDS = frozenset({*_SUMMED, JOB_FILE, QUARANTINE_FILE, CHECKSUMS_FILE, TIMINGS_FILE})
+_AGAIN = "generate makes it again"
 
 
 @dataclass(frozen=True)
@@ -60,87 +69,111 @@ def verify(out: Path | str, show: Show | None = None) -> Verification:
     out = Path(out)
     if not (out / JOB_FILE).exists():
         read_job(out)
-    lines = read_manifest(out)
-    findings = [*_records(out, lines)]
+    findings = [*_records(out), *_checked_sums(out)]
+    samples: dict[str, Place | None] = {**dict(_samples_on_record(out))}
     if any(one.path == MANIFEST_FILE for one in findings):
-        lines = _lines_of_sidecars(out) | lines
-    expected = {JOB_FILE, MANIFEST_FILE, QUARANTINE_FILE}
-    files = 0
-    for number, line in enumerate(lines.values()):
+        samples = dict.fromkeys(_sidecars(out)) | samples
+    expected = {*RECORDS}
+    for number, (sidecar, place) in enumerate(samples.items()):
         if show is not None:
-            show(number, len(lines))
-        for path, finding in _sample(out, line):
+            show(number, len(samples))
+        for path, finding in _sample(out, sidecar, place):
             expected.add(path)
-            files += 1
             if finding is not None:
                 findings.append(finding)
+    files = len(expected) - len(RECORDS)
     findings += _extra(out, expected)
     if show is not None:
-        show(len(lines), len(lines))
-    ordered = tuple(sorted(findings, key=lambda one: (one.path, one.state)))
-    return Verification(out, len(lines), files, ordered)
+        show(len(samples), len(samples))
+    return Verification(out, len(samples), files, _ordered(findings))
 
 
-def _records(out: Path, lines: dict[str, ManifestLine]) -> Iterator[Finding]:
-    try:
-        read_job(out)
-    except OutputError as error:
-        yield Finding(JOB_FILE, "damaged", str(error))
-    try:
-        read_quarantine(out)
-    except OutputError as error:
-        yield Finding(QUARANTINE_FILE, "damaged", str(error))
-    path = out / MANIFEST_FILE
-    try:
-        found = path.read_bytes()
-    except FileNotFoundError:
-        yield Finding(MANIFEST_FILE, "missing", "there is no manifest; generate makes it again")
-        return
-    if found != manifest_text(lines.values()).encode():
-        reason = "lines are damaged, doubled or out of order; generate makes it again"
-        yield Finding(MANIFEST_FILE, "damaged", reason)
+def _ordered(findings: list[Finding]) -> tuple[Finding, ...]:
+    """Sort findings, and keep the first one for each file."""
+    first: dict[str, Finding] = {}
+    for one in findings:
+        first.setdefault(one.path, one)
+    return tuple(first[path] for path in sorted(first))
 
 
-def _lines_of_sidecars(out: Path) -> dict[str, ManifestLine]:
-    """What the manifest would say, from the sidecars alone: for samples whose line is damaged."""
-    lines = {}
-    for path in sorted(out.glob("*/*.json")):
+def _records(out: Path) -> Iterator[Finding]:
+    """Look at the records that know themselves whether they are as they were written."""
+    readers: tuple[tuple[str, Callable[[Path], object]], ...] = (
+        (JOB_FILE, read_job),
+        (QUARANTINE_FILE, read_quarantine),
+        (CHECKSUMS_FILE, read_checksums),
+    )
+    for name, read in readers:
         try:
-            sidecar = Sidecar.read(path)
-            recipe = sidecar.parsed_recipe()
-        except (FileError, PipelineError):
-            continue
-        folder = path.parent.name
-        files = {role: f"{folder}/{output.file}" for role, output in sidecar.outputs.items()}
-        sha256, _ = file_digest(path)
-        line = ManifestLine(
-            recipe.case, recipe.index, sidecar.drawn, f"{folder}/{path.name}", sha256, files
-        )
-        lines[line.sample] = line
-    return lines
+            read(out)
+        except OutputError as error:
+            yield Finding(name, "damaged", str(error))
+    if any(content is None for _, content in rows_of(out / TIMINGS_FILE)):
+        yield Finding(TIMINGS_FILE, "damaged", "has a damaged line; remove it")
+    if not (out / MANIFEST_FILE).exists():
+        yield Finding(MANIFEST_FILE, "missing", f"there is no manifest; {_AGAIN}")
+    last: tuple[str, int] = ("", -1)
+    for _, content in rows_of(out / MANIFEST_FILE):
+        now = None if content is None else (str(content.get("case")), content.get("index", -1))
+        if now is None or now <= last:
+            reason = f"lines are damaged, doubled or out of order; {_AGAIN}"
+            yield Finding(MANIFEST_FILE, "damaged", reason)
+            return
+        last = now
 
 
-def _sample(out: Path, line: ManifestLine) -> Iterator[tuple[str, Finding | None]]:
-    """Every file of a sample, with what is wrong with it."""
-    yield line.sidecar, _against(out, line.sidecar, line.sha256, "the manifest")
+def _checked_sums(out: Path) -> Iterator[Finding]:
+    """Hold the other records against SHA256SUMS."""
     try:
-        sidecar = Sidecar.read(out / line.sidecar)
-    except FileError:
-        for path in line.files.values():
-            there = (out / path).is_file()
+        sums = read_checksums(out)
+    except OutputError:
+        return
+    if not sums:
+        yield Finding(CHECKSUMS_FILE, "missing", f"is written when a run ends; {_AGAIN}")
+    for name, sha256 in sums.items():
+        finding = _against(out, name, sha256, CHECKSUMS_FILE)
+        if finding is not None:
+            yield replace(finding, reason=f"{finding.reason}; {_AGAIN}")
+    for name in sorted(_SUMMED - sums.keys()):
+        if sums and (out / name).exists():
+            yield Finding(name, "extra", f"is not in {CHECKSUMS_FILE}")
+
+
+def _samples_on_record(out: Path) -> Iterator[tuple[str, Place]]:
+    for place, content in rows_of(out / MANIFEST_FILE):
+        if content is not None and "sidecar" in content:
+            yield str(content["sidecar"]), place
+
+
+def _sidecars(out: Path) -> Iterator[str]:
+    """Find the sidecars themselves: for samples whose line is damaged."""
+    for path in sorted(out.glob("*/*.json")):
+        with suppress(FileError):
+            Sidecar.read(path)
+            yield path.relative_to(out).as_posix()
+
+
+def _sample(out: Path, path: str, place: Place | None) -> Iterator[tuple[str, Finding | None]]:
+    """Every file of a sample, with what is wrong with it; the row at `place` is its line."""
+    row = None if place is None else row_at(place)
+    finding = None if row is None else _against(out, path, row["sha256"], "the manifest")
+    yield path, finding
+    try:
+        sidecar = Sidecar.read(out / path)
+        folder = PurePosixPath(path).parent.as_posix()
+        told = manifest_content(sidecar, folder, (out / path).read_bytes())
+    except (FileError, OSError, KeyError, TypeError, ValueError):
+        for file in (row or {}).get("files", {}).values():
+            there = (out / file).is_file()
             state: Literal["damaged", "missing"] = "damaged" if there else "missing"
             reason = "cannot be told, its sidecar is damaged" if there else "is not there"
-            yield path, Finding(path, state, reason)
+            yield file, Finding(file, state, reason)
         return
-    folder = Path(line.sidecar).parent.as_posix()
-    for output in sidecar.outputs.values():
-        path = f"{folder}/{output.file}"
-        yield path, _against(out, path, output.sha256, "its sidecar")
-    told = (sidecar.drawn, sidecar.recipe.get("case"), sidecar.recipe.get("index"))
-    files = {role: f"{folder}/{output.file}" for role, output in sidecar.outputs.items()}
-    if told != (line.recipe, line.case, line.index) or files != line.files:
-        reason = f"the line of {line.sample} differs from its sidecar"
-        yield line.sidecar, Finding(MANIFEST_FILE, "damaged", reason)
+    for role, file in told["files"].items():
+        yield file, _against(out, file, told["outputs"][role]["sha256"], "its sidecar")
+    if row is not None and finding is None and row != told:
+        reason = f"the line of {told['sample']} differs from its sidecar"
+        yield path, Finding(MANIFEST_FILE, "damaged", reason)
 
 
 def _against(out: Path, path: str, sha256: str, record: str) -> Finding | None:

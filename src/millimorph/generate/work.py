@@ -4,17 +4,19 @@ A failure is a value: the case or the sample that failed, and why. Only a failur
 as an exception, since it concerns every sample.
 """
 
-import hashlib
+import time
 import traceback
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from millimorph.compiler import compile as compile_recipe
 from millimorph.designs import Design
 from millimorph.errors import FileError, MillimorphError, OutputError
 from millimorph.generate.inputs import CaseInput, relative_text
-from millimorph.generate.manifest import Failure, ManifestLine
+from millimorph.generate.lines import ManifestLine, manifest_content, sealed
+from millimorph.generate.manifest import Failure
+from millimorph.generate.measuring import LabelCounts, counted, measured
 from millimorph.generate.sample import (
     Sample,
     Sources,
@@ -60,11 +62,16 @@ class Task:
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished sample; `kept` if an earlier run had made it."""
+    """A finished sample with its row for the manifest; `kept` if an earlier run had made it.
+
+    `seconds` is how long it took, None of one that was kept.
+    """
 
     line: ManifestLine
+    row: bytes
     kept: bool
     warnings: tuple[str, ...]
+    seconds: float | None
 
 
 Outcome = Finished | Failure
@@ -72,10 +79,14 @@ Outcome = Finished | Failure
 
 @dataclass
 class _Opened:
-    """A case whose sources are digested, and decoded once a sample has to be made."""
+    """A case whose sources are digested, and decoded once a sample has to be made.
+
+    `counts` are those of the labels in its label maps.
+    """
 
     sources: Sources
     case: Case | None = None
+    counts: dict[str, LabelCounts] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -109,7 +120,7 @@ class SampleMaker:
         for recipe in self._recipes(task):
             kept = _kept(recipe, sources, self._case_folder(recipe.case))
             if kept is not None:
-                yield Finished(self._line(recipe, kept), kept=False, warnings=kept.warnings)
+                yield _finished(*kept, None)
         yield Failure(
             task.case.id,
             None,
@@ -126,14 +137,16 @@ class SampleMaker:
         if self._opened is None or self._opened.sources.case != case.id:
             self._opened = None
             files = {role: (kind, path) for role, kind, path in case.files}
-            self._opened = _Opened(find_sources(case.id, self._job.folder, files))
+            sources = find_sources(case.id, case.group, self._job.folder, files)
+            self._opened = _Opened(sources)
         return self._opened
 
     def _outcome(self, recipe: Recipe, opened: _Opened) -> Outcome:
         folder = self._case_folder(recipe.case)
         kept = _kept(recipe, opened.sources, folder)
         if kept is not None:
-            return Finished(self._line(recipe, kept), kept=True, warnings=kept.warnings)
+            return replace(_finished(*kept, None), kept=True)
+        begin = time.monotonic()
         try:
             sample = self._sample(recipe, opened)
         except Exception as error:  # noqa: BLE001 - one bad case must not end the job
@@ -142,42 +155,34 @@ class SampleMaker:
         try:
             folder.mkdir(exist_ok=True)
             names = file_names(sample.result, recipe.index, self._job.suffix)
-            sidecar = write_sample(sample, folder, names)
+            sidecar, text = write_sample(sample, folder, names)
         except OSError as error:
             raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
         except MillimorphError as error:
             if isinstance(error.__cause__, OSError):
                 raise
             return Failure(recipe.case, recipe.index, self._reason(error))
-        return Finished(self._line(recipe, sidecar), kept=False, warnings=sidecar.warnings)
+        return _finished(sidecar, text, time.monotonic() - begin)
 
     def _sample(self, recipe: Recipe, opened: _Opened) -> Sample:
         if opened.case is None:
             with collected(opened.warnings):
                 opened.case = read_case(opened.sources)
+            opened.counts = {name: counted(one) for name, one in opened.case.labels.items()}
         said = list(opened.warnings)
         with collected(said):
             program = compile_recipe(recipe, opened.case)
             result = run(program, opened.case, self._job.backend, threads=self._job.threads)
         told = tuple(dict.fromkeys(self._without_paths(text) for text in said))
-        return Sample(recipe.digest, self._job.backend, program, result, opened.sources, told)
+        facts = measured(program, opened.counts, result)
+        backend = self._job.backend
+        return Sample(recipe.digest, backend, program, result, opened.sources, facts, told)
 
     def _case_folder(self, case: str) -> Path:
         folder = self._job.out / case
         if folder.resolve().parent != self._job.out.resolve():
             raise OutputError(f"{folder} leads out of the output folder; remove that link")
         return folder
-
-    def _line(self, recipe: Recipe, sidecar: Sidecar) -> ManifestLine:
-        name = sample_name(recipe.case, recipe.index)
-        return ManifestLine(
-            case=recipe.case,
-            index=recipe.index,
-            recipe=recipe.digest,
-            sidecar=f"{recipe.case}/{name}.json",
-            sha256=hashlib.sha256(sidecar.text().encode()).hexdigest(),
-            files={role: f"{recipe.case}/{one.file}" for role, one in sidecar.outputs.items()},
-        )
 
     def _reason(self, error: Exception) -> str:
         match error:
@@ -195,14 +200,22 @@ class SampleMaker:
         return relative_text(text, self._job.folder)
 
 
-def _kept(recipe: Recipe, sources: Sources, folder: Path) -> Sidecar | None:
-    """Return the sidecar of this very sample if an earlier run finished it."""
+def _kept(recipe: Recipe, sources: Sources, folder: Path) -> tuple[Sidecar, bytes] | None:
+    """Return the sidecar, and its text, of this very sample if an earlier run finished it."""
     path = folder / f"{sample_name(recipe.case, recipe.index)}.json"
     if not path.exists():
         return None
     try:
-        sidecar = Sidecar.read(path)
-    except FileError:
+        sidecar, text = Sidecar.read(path), path.read_bytes()
+    except (FileError, OSError):
         return None
-    same = sidecar.drawn == recipe.digest and sidecar.has_sources(sources.digests)
-    return sidecar if same and is_complete(sidecar, folder) else None
+    same = sidecar.drawn == recipe.digest and sidecar.group == sources.group
+    same = same and sidecar.has_sources(sources.digests)
+    return (sidecar, text) if same and is_complete(sidecar, folder) else None
+
+
+def _finished(sidecar: Sidecar, text: bytes, seconds: float | None) -> Finished:
+    """Return the outcome of a sample whose sidecar is `text`."""
+    content = manifest_content(sidecar, str(sidecar.recipe["case"]), text)
+    line = ManifestLine.of(content)
+    return Finished(line, sealed(content), kept=False, warnings=sidecar.warnings, seconds=seconds)
