@@ -83,8 +83,8 @@ def replay(
     roles = {*result.images, *result.labels, *result.landmarks}
     if roles != found.outputs.keys():
         raise FileError(f"{path}: its outputs are not the parts of its sources")
-    counts = {name: counted(one) for name, one in case.labels.items()}
-    facts = measured(program, counts, result)
+    counts = {name: counted(one, found.backend) for name, one in case.labels.items()}
+    facts = measured(program, counts, result, found.backend)
     sample = Sample(found.drawn, found.backend, program, result, sources, facts, found.warnings)
     names = {role: output.file for role, output in found.outputs.items()}
     written: Path | None = None

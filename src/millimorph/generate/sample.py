@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,21 +121,7 @@ def write_sample(sample: Sample, folder: Path, names: Mapping[str, str]) -> tupl
     said = list(sample.warnings)
     with collected(said):
         outputs = {role: _written(sample.result, role, folder / one) for role, one in names.items()}
-    sidecar = Sidecar(
-        millimorph=__version__,
-        group=sample.sources.group,
-        recipe=plain(recipe),
-        drawn=sample.drawn,
-        backend=sample.backend,
-        source_folder=relative_path(sample.sources.folder, folder),
-        sources=sample.sources.seen_from(folder),
-        outputs=outputs,
-        measured=sample.measured,
-        program=tuple(str(sample.program).splitlines()),
-        versions=dict(library_versions()),
-        warnings=tuple(text.replace(f"{folder}{os.sep}", "") for text in dict.fromkeys(said)),
-    )
-    text = sidecar.text().encode()
+    sidecar, text = _recorded(sample, folder, outputs, said)
     write_bytes(sidecar_path, text)
     return sidecar, text
 
@@ -171,6 +157,27 @@ def collected(said: list[str]) -> Iterator[None]:
         warnings.simplefilter("always")
         yield
     said.extend(str(warning.message) for warning in caught)
+
+
+def _recorded(
+    sample: Sample, folder: Path, outputs: dict[str, OutputFile], said: Sequence[str]
+) -> tuple[Sidecar, bytes]:
+    """Return the sidecar of a sample whose files are written, and its text."""
+    sidecar = Sidecar(
+        millimorph=__version__,
+        group=sample.sources.group,
+        recipe=plain(sample.program.recipe),
+        drawn=sample.drawn,
+        backend=sample.backend,
+        source_folder=relative_path(sample.sources.folder, folder),
+        sources=sample.sources.seen_from(folder),
+        outputs=outputs,
+        measured=sample.measured,
+        program=tuple(str(sample.program).splitlines()),
+        versions=dict(library_versions()),
+        warnings=tuple(text.replace(f"{folder}{os.sep}", "") for text in dict.fromkeys(said)),
+    )
+    return sidecar, sidecar.text().encode()
 
 
 def _written(result: Case, role: str, path: Path) -> OutputFile:

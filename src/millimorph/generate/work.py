@@ -168,14 +168,16 @@ class SampleMaker:
         if opened.case is None:
             with collected(opened.warnings):
                 opened.case = read_case(opened.sources)
-            opened.counts = {name: counted(one) for name, one in opened.case.labels.items()}
+            opened.counts = {
+                name: counted(one, self._job.backend) for name, one in opened.case.labels.items()
+            }
         said = list(opened.warnings)
         with collected(said):
             program = compile_recipe(recipe, opened.case)
             result = run(program, opened.case, self._job.backend, threads=self._job.threads)
         told = tuple(dict.fromkeys(self._without_paths(text) for text in said))
-        facts = measured(program, opened.counts, result)
         backend = self._job.backend
+        facts = measured(program, opened.counts, result, backend)
         return Sample(recipe.digest, backend, program, result, opened.sources, facts, told)
 
     def _case_folder(self, case: str) -> Path:
