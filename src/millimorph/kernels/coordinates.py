@@ -14,13 +14,15 @@ Two-dimensional grids are grids with one slice.
 import numpy as np
 
 from millimorph.kernels._jit import kernel
+from millimorph.kernels.lanes import blend_lanes, cubic_half_lanes, cubic_lanes
+from millimorph.kernels.placing import place_anywhere, place_inside
 
 SEGMENT = 64
 LANES = 16
 
 # `frame` (int32, 3 x 4) describes the source's axes x, y, z: size, lowest and highest base index,
 # and 1 where the upper neighbour carries the weight at the upper border (0 on axes of one voxel).
-# `strides` (unsigned, 4): along x, y, z, and the linear index of base index 0, 0, 0.
+# `strides` (unsigned, 4): along x (1), y, z, and the linear index of base index 0, 0, 0.
 
 
 @kernel
@@ -31,13 +33,13 @@ def place(relative, whole, size, low, high, top):
     """
     floor = np.floor(relative)
     weight = relative - floor
-    index = np.int32(floor) + whole
-    nearest = index + np.int32(weight >= np.float32(0.5))
+    index = np.int32(np.int32(floor) + whole)
+    nearest = np.int32(index + np.int32(weight >= np.float32(0.5)))
     inside = (nearest >= np.int32(0)) & (nearest < size)
     weight = np.float32(0.0) if index < low else weight
     at_top = index > high
     weight = np.float32(top) if at_top else weight
-    return min(max(index, low), high), weight, inside, at_top
+    return np.int32(min(max(index, low), high)), weight, inside, at_top
 
 
 @kernel
@@ -62,77 +64,59 @@ def affine_rows(matrix, row_range, shape, frame, strides, base, wx, wy, wz, insi
     written in whole lanes, ascending: up to LANES - 1 entries beyond a row are scratch.
     """
     nx, ny = shape
-    dx = np.float32(matrix[0, 0])
-    dy = np.float32(matrix[1, 0])
-    dz = np.float32(matrix[2, 0])
-    ramp = steps_along_x()
-    s0, l0, h0, t0 = frame[0, 0], frame[0, 1], frame[0, 2], frame[0, 3]
-    s1, l1, h1, t1 = frame[1, 0], frame[1, 1], frame[1, 2], frame[1, 3]
-    s2, l2, h2, t2 = frame[2, 0], frame[2, 1], frame[2, 2], frame[2, 3]
-    qx, qy, qz, origin = strides[0], strides[1], strides[2], strides[3]
-    unsigned = strides.dtype.type
+    rules = as_rules(frame, strides)
+    targets = (base, wx, wy, wz, inside)
     for row in range(row_range[0], row_range[1]):
-        k = row // ny
-        j = row - k * ny
-        x_row = matrix[0, 3] + matrix[0, 1] * j + matrix[0, 2] * k
-        y_row = matrix[1, 3] + matrix[1, 1] * j + matrix[1, 2] * k
-        z_row = matrix[2, 3] + matrix[2, 1] * j + matrix[2, 2] * k
-        for start in range(0, nx, SEGMENT):
-            x_start = x_row + matrix[0, 0] * start
-            y_start = y_row + matrix[1, 0] * start
-            z_start = z_row + matrix[2, 0] * start
-            bx, rx = split(x_start)
-            by, ry = split(y_start)
-            bz, rz = split(z_start)
-            first = (row - row_range[0]) * nx + start
-            last = first + whole_lanes(min(nx - start, SEGMENT))
-            b = base[first:last]
-            u = wx[first:last]
-            v = wy[first:last]
-            w = wz[first:last]
-            inner = inside[first:last]
-            reach = last - first - 1
-            if (
-                between(x_start, x_start + reach * matrix[0, 0], 0.0, s0)
-                and between(y_start, y_start + reach * matrix[1, 0], 0.0, s1)
-                and between(z_start, z_start + reach * matrix[2, 0], 0.0, s2)
-            ):
-                whole = origin + qx * unsigned(bx) + qy * unsigned(by) + qz * unsigned(bz)
-                for i in range(len(b)):
-                    t = ramp[i]
-                    x = rx + dx * t
-                    y = ry + dy * t
-                    z = rz + dz * t
-                    fx, fy, fz = np.floor(x), np.floor(y), np.floor(z)
-                    u[i] = x - fx
-                    v[i] = y - fy
-                    w[i] = z - fz
-                    step = qx * unsigned(np.int32(fx)) + qy * unsigned(np.int32(fy))
-                    b[i] = whole + step + qz * unsigned(np.int32(fz))
-                    inner[i] = np.uint8(1)
-                continue
-            for i in range(len(b)):
-                t = ramp[i]
-                ix, u[i], ok_x, top_x = place(rx + dx * t, bx, s0, l0, h0, t0)
-                iy, v[i], ok_y, top_y = place(ry + dy * t, by, s1, l1, h1, t1)
-                iz, w[i], ok_z, top_z = place(rz + dz * t, bz, s2, l2, h2, t2)
-                b[i] = origin + qx * unsigned(ix) + qy * unsigned(iy) + qz * unsigned(iz)
-                inner[i] = np.uint8(ok_x & ok_y & ok_z) | np.uint8(2 * (top_x | top_y | top_z))
+        at = (row % ny, row // ny)
+        place_row(matrix, at, nx, rules, (), targets, (row - row_range[0]) * nx)
+
+
+@kernel
+def as_rules(frame, strides):
+    """`frame`, `strides` as `placing` takes them."""
+    x, y, z = frame[0], frame[1], frame[2]
+    return (
+        ((x[0], x[1], x[2], x[3]), (y[0], y[1], y[2], y[3]), (z[0], z[1], z[2], z[3])),
+        (strides[1], strides[2]),
+        strides[3],
+    )
+
+
+@kernel
+def place_row(matrix, row, nx, rules, displaced, targets, to):
+    """Coordinates of one target row (y, z), written to `targets` from `to` on, in whole lanes.
+
+    `rules`, `displaced` and `targets` as in `placing`.
+    """
+    j, k = row
+    x_row = matrix[0, 3] + matrix[0, 1] * j + matrix[0, 2] * k
+    y_row = matrix[1, 3] + matrix[1, 1] * j + matrix[1, 2] * k
+    z_row = matrix[2, 3] + matrix[2, 1] * j + matrix[2, 2] * k
+    slopes = (np.float32(matrix[0, 0]), np.float32(matrix[1, 0]), np.float32(matrix[2, 0]))
+    for start in range(0, nx, SEGMENT):
+        bx, rx = split(x_row + matrix[0, 0] * start)
+        by, ry = split(y_row + matrix[1, 0] * start)
+        bz, rz = split(z_row + matrix[2, 0] * start)
+        line = ((rx, ry, rz), slopes, (bx, by, bz))
+        for i in range(0, min(nx - start, SEGMENT), LANES):
+            first, at = np.float32(i), start + i
+            if place_inside(line, first, rules, displaced, at, targets, to + at):
+                place_anywhere(line, first, rules, displaced, at, targets, to + at)
 
 
 @kernel
 def nearest_to(relative):
     """The nearest whole number, halves upwards, of the remainder that decides it."""
     floor = np.floor(relative)
-    return np.int32(floor) + np.int32(relative - floor >= np.float32(0.5))
+    return np.int32(np.int32(floor) + np.int32(relative - floor >= np.float32(0.5)))
 
 
 @kernel
 def place_nearest(relative, whole, size):
     """Index of the nearest voxel, kept within the source, and whether it is inside."""
-    index = nearest_to(relative) + whole
+    index = np.int32(nearest_to(relative) + whole)
     inside = (index >= np.int32(0)) & (index < size)
-    return min(max(index, np.int32(0)), size - np.int32(1)), inside
+    return np.int32(min(max(index, np.int32(0)), np.int32(size - np.int32(1)))), inside
 
 
 @kernel
@@ -200,23 +184,24 @@ def steps_along_x():
 
 
 @kernel
-def contract(planes, cell, weights, out):
-    """Sum four planes (n, length), from plane `cell` on, with `weights`; zero where cell < 0.
+def contract(rows, length, first, cell, weights, out, to):
+    """Blend four rows of a flat array, from number `first + cell` on, into `out[to:to + length]`.
 
-    A single plane (the idle axis of a two-dimensional lattice) is copied.
+    `length` is that of a row, in whole lanes. Zero where cell < 0.
     """
-    if cell < 0:
-        for i in range(len(out)):
-            out[i] = np.float32(0.0)
-    elif planes.shape[0] == 1:
-        only = planes[0]
-        for i in range(len(out)):
-            out[i] = only[i]
-    else:
-        w0, w1, w2, w3 = weights[0], weights[1], weights[2], weights[3]
-        p0, p1, p2, p3 = planes[cell], planes[cell + 1], planes[cell + 2], planes[cell + 3]
-        for i in range(len(out)):
-            out[i] = w0 * p0[i] + w1 * p1[i] + w2 * p2[i] + w3 * p3[i]
+    at = (first + cell) * length
+    for i in range(0, length, LANES):
+        if cell < 0:
+            for lane in range(LANES):
+                out[to + i + lane] = np.float32(0.0)
+        else:
+            blend_lanes(rows, at + i, length, weights, out, to + i)
+
+
+@kernel
+def four(weights, i):
+    """The four weights of a place."""
+    return weights[i, 0], weights[i, 1], weights[i, 2], weights[i, 3]
 
 
 @kernel
@@ -226,144 +211,83 @@ def whole_lanes(count):
 
 
 @kernel
-def expand_row(row_values, component, cells, weights, segments, out):
-    """Contract one component of the control values of a row (n * 3) over x, into float32.
-
-    `segments` (n, 2): start and end of stretches of x that share a cell. Each is written in whole
-    lanes; what goes beyond its end is overwritten by the next one or is scratch.
-    """
-    for segment in range(segments.shape[0]):
-        start = segments[segment, 0]
-        end = start + whole_lanes(segments[segment, 1] - start)
-        at = 3 * max(cells[start], 0) + component
-        c0, c1, c2, c3 = (
-            row_values[at],
-            row_values[at + 3],
-            row_values[at + 6],
-            row_values[at + 9],
-        )
-        w0 = weights[0, start:end]
-        w1 = weights[1, start:end]
-        w2 = weights[2, start:end]
-        w3 = weights[3, start:end]
-        g = out[start:end]
-        for i in range(len(g)):
-            g[i] = w0[i] * c0 + w1[i] * c1 + w2[i] * c2 + w3[i] * c3
-
-
-@kernel
 def spline_scratch(lattice, nx):
     """Working memory of `bspline_rows` for rows of nx voxels; one for each thread."""
-    rows, row_length = lattice.shape[1], lattice.shape[2]
-    length = nx + SEGMENT + LANES
-    margins = np.zeros(3)
-    for plane in range(lattice.shape[0]):
-        for row in range(rows):
-            for i in range(row_length):
-                margins[i % 3] = max(margins[i % 3], abs(lattice[plane, row, i]))
+    rows, _, row_length = lattice[1]
     return (
-        np.empty((rows, row_length), np.float32),
-        np.zeros((rows, 3 * length), np.float32),
+        np.empty(rows * row_length, np.float32),
         np.zeros(rows, np.bool_),
-        np.zeros(3 * length, np.float32),
+        np.empty(row_length, np.float32),
+        np.empty((3, nx + SEGMENT + LANES), np.float32),
         np.full(1, -1, np.int64),
-        margins,
     )
 
 
 @kernel
-def bspline_rows(  # noqa: PLR0915 - one loop nest
-    matrix, lattice, tables, scratch, row_range, shape, frame, strides, base, wx, wy, wz, inside
+def displace_row(polynomials, along_x, out):
+    """Evaluate the polynomials of a row (12 a cell: those of x, y, z) at all its voxels.
+
+    `along_x` = (stretches, places): start, end and cell of the stretches of x that share a cell
+    (-1: no displacement), and the place of each voxel in its cell, with LANES to spare. Stretches
+    are written in whole lanes; what goes beyond the end is overwritten by the next or is scratch.
+    """
+    stretches, places = along_x
+    x, y, z = out
+    for stretch in range(stretches.shape[0]):
+        start, end, cell = stretches[stretch, 0], stretches[stretch, 1], stretches[stretch, 2]
+        if cell < 0:
+            for i in range(start, end + LANES):
+                x[i] = y[i] = z[i] = np.float32(0.0)
+            continue
+        at = 12 * cell
+        for i in range(start, end, LANES):
+            if end - i > LANES // 2:
+                cubic_lanes(polynomials, at, places, i, x)
+                cubic_lanes(polynomials, at + 4, places, i, y)
+                cubic_lanes(polynomials, at + 8, places, i, z)
+            else:
+                cubic_half_lanes(polynomials, at, places, i, x)
+                cubic_half_lanes(polynomials, at + 4, places, i, y)
+                cubic_half_lanes(polynomials, at + 8, places, i, z)
+
+
+@kernel
+def bspline_rows(
+    matrix, lattice, scratch, row_range, shape, frame, strides, base, wx, wy, wz, inside
 ):
     """Coordinates under an affine index map plus a cubic B-spline on an aligned lattice.
 
-    `lattice` (nz, ny, nx * 3) float32: control values already in source voxels, components x, y, z
-    innermost. `tables` = (cells_x, weights_x, segments, cells_y, weights_y, cells_z, weights_z):
-    per target index the first control plane (or -1: no displacement) and four weights;
-    weights_x is (4, nx + LANES), zero at the end. `scratch` comes from `spline_scratch` and keeps,
-    from call to call, what rows of one slice share: control values contracted over z and x.
+    `lattice` = (polynomials, lengths, along_x, cells_y, weights_y, cells_z, weights_z):
+    `polynomials` (float32, flat) hold, for each row of control points and plane, `lengths` =
+    (rows, planes, numbers) of them, what `displace_row` wants, in source voxels and whole lanes;
+    the others give, per target row and slice, the first of four control rows and planes
+    (or -1: no displacement) and their weights. `scratch` comes from `spline_scratch` and keeps,
+    from call to call, what rows of one slice share.
     """
-    cells_x, weights_x, segments, cells_y, weights_y, cells_z, weights_z = tables
+    polynomials, (rows, planes, length), along_x, cells_y, weights_y, cells_z, weights_z = lattice
     nx, ny = shape
-    planes, rows, row_length = lattice.shape
-    dx = np.float32(matrix[0, 0])
-    dy = np.float32(matrix[1, 0])
-    dz = np.float32(matrix[2, 0])
-    ramp = steps_along_x()
-    s0, l0, h0, t0 = frame[0, 0], frame[0, 1], frame[0, 2], frame[0, 3]
-    s1, l1, h1, t1 = frame[1, 0], frame[1, 1], frame[1, 2], frame[1, 3]
-    s2, l2, h2, t2 = frame[2, 0], frame[2, 1], frame[2, 2], frame[2, 3]
-    qx, qy, qz, origin = strides[0], strides[1], strides[2], strides[3]
-    unsigned = strides.dtype.type
-    flat = lattice.reshape(planes, rows * row_length)
-    slice_rows, expanded, done, displaced, slice_now, margins = scratch
-    length = len(displaced) // 3
-    gx = displaced[:length]
-    gy = displaced[length : 2 * length]
-    gz = displaced[2 * length :]
+    rules = as_rules(frame, strides)
+    targets = (base, wx, wy, wz, inside)
+    slice_values, done, row_values, displaced, slice_now = scratch
+    moved = (displaced[0], displaced[1], displaced[2])
     for row in range(row_range[0], row_range[1]):
         k = row // ny
         j = row - k * ny
         if k != slice_now[0]:
-            contract(flat, cells_z[k], weights_z[k], slice_rows.reshape(rows * row_length))
-            done[:] = False
+            for control in range(rows):
+                done[control] = False
             slice_now[0] = k
-        if cells_y[j] >= 0:
-            for lattice_row in range(cells_y[j], cells_y[j] + 4):
-                if not done[lattice_row]:
-                    values = slice_rows[lattice_row]
-                    for component in range(3):
-                        line = expanded[lattice_row, component * length : (component + 1) * length]
-                        expand_row(values, component, cells_x, weights_x, segments, line)
-                    done[lattice_row] = True
-        contract(expanded, cells_y[j], weights_y[j], displaced)
-        x_row = matrix[0, 3] + matrix[0, 1] * j + matrix[0, 2] * k
-        y_row = matrix[1, 3] + matrix[1, 1] * j + matrix[1, 2] * k
-        z_row = matrix[2, 3] + matrix[2, 1] * j + matrix[2, 2] * k
-        for start in range(0, nx, SEGMENT):
-            x_start = x_row + matrix[0, 0] * start
-            y_start = y_row + matrix[1, 0] * start
-            z_start = z_row + matrix[2, 0] * start
-            bx, rx = split(x_start)
-            by, ry = split(y_start)
-            bz, rz = split(z_start)
-            first = (row - row_range[0]) * nx + start
-            last = first + whole_lanes(min(nx - start, SEGMENT))
-            b = base[first:last]
-            u = wx[first:last]
-            v = wy[first:last]
-            w = wz[first:last]
-            inner = inside[first:last]
-            reach = last - first - 1
-            ax = gx[start : start + len(b)]
-            ay = gy[start : start + len(b)]
-            az = gz[start : start + len(b)]
-            if (
-                between(x_start, x_start + reach * matrix[0, 0], margins[0], s0)
-                and between(y_start, y_start + reach * matrix[1, 0], margins[1], s1)
-                and between(z_start, z_start + reach * matrix[2, 0], margins[2], s2)
-            ):
-                whole = origin + qx * unsigned(bx) + qy * unsigned(by) + qz * unsigned(bz)
-                for i in range(len(b)):
-                    t = ramp[i]
-                    x = rx + dx * t + ax[i]
-                    y = ry + dy * t + ay[i]
-                    z = rz + dz * t + az[i]
-                    fx, fy, fz = np.floor(x), np.floor(y), np.floor(z)
-                    u[i] = x - fx
-                    v[i] = y - fy
-                    w[i] = z - fz
-                    step = qx * unsigned(np.int32(fx)) + qy * unsigned(np.int32(fy))
-                    b[i] = whole + step + qz * unsigned(np.int32(fz))
-                    inner[i] = np.uint8(1)
-                continue
-            for i in range(len(b)):
-                t = ramp[i]
-                ix, u[i], ok_x, top_x = place(rx + dx * t + ax[i], bx, s0, l0, h0, t0)
-                iy, v[i], ok_y, top_y = place(ry + dy * t + ay[i], by, s1, l1, h1, t1)
-                iz, w[i], ok_z, top_z = place(rz + dz * t + az[i], bz, s2, l2, h2, t2)
-                b[i] = origin + qx * unsigned(ix) + qy * unsigned(iy) + qz * unsigned(iz)
-                inner[i] = np.uint8(ok_x & ok_y & ok_z) | np.uint8(2 * (top_x | top_y | top_z))
+        first_row = max(cells_y[j], 0)
+        for control in range(first_row, first_row + 4):
+            if not done[control]:
+                along_z, at = four(weights_z, k), control * length
+                contract(
+                    polynomials, length, control * planes, cells_z[k], along_z, slice_values, at
+                )
+                done[control] = True
+        contract(slice_values, length, 0, cells_y[j], four(weights_y, j), row_values, 0)
+        displace_row(row_values, along_x, moved)
+        place_row(matrix, (j, k), nx, rules, moved, targets, (row - row_range[0]) * nx)
 
 
 @kernel

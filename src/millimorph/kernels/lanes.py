@@ -1,4 +1,4 @@
-"""Sums over pairs of neighbours for sixteen voxels at once, spelled out as LLVM vectors.
+"""Sums over pairs of neighbours and polynomials for sixteen voxels at once, as LLVM vectors.
 
 LLVM's own vectoriser gives up on this many places in one loop. Each lane computes what a scalar
 would, in the same order, with strict IEEE operations, so the bits do not depend on how wide the
@@ -16,6 +16,7 @@ PAIRS = 4
 """Pairs of neighbours that one call adds."""
 
 _VECTOR = ir.VectorType(ir.FloatType(), LANES)
+_HALF = ir.VectorType(ir.FloatType(), LANES // 2)
 
 
 @intrinsic
@@ -47,6 +48,83 @@ def add_lanes(_typing_context, out, at, source, before, after, weights):
     return types.void(out, at, source, before, after, weights), generate
 
 
+@intrinsic
+def cubic_lanes(_typing_context, coefficients, at, places, first, out):
+    """Set `out[first:first + 16]` to a cubic polynomial of `places[first:first + 16]`.
+
+    All flat float32 arrays; the polynomial's coefficients, the constant first, lie at
+    `coefficients[at:at + 4]`.
+    """
+    return types.void(coefficients, at, places, first, out), _cubic(_VECTOR)
+
+
+@intrinsic
+def cubic_half_lanes(_typing_context, coefficients, at, places, first, out):
+    """As `cubic_lanes`, for eight numbers."""
+    return types.void(coefficients, at, places, first, out), _cubic(_HALF)
+
+
+def _cubic(kind):
+    """What writes a cubic polynomial in lanes of a kind."""
+
+    def generate(context, builder, signature, arguments):
+        source, where, target = (
+            context.make_array(signature.args[n])(context, builder, arguments[n]).data
+            for n in (0, 2, 4)
+        )
+        t = builder.load(_place(builder, where, arguments[3], kind), align=4)
+        at = (builder.add(arguments[1], ir.Constant(arguments[1].type, n)) for n in (3, 2, 1, 0))
+        highest, *lower = (
+            _in_all_lanes(builder, builder.load(builder.gep(source, [place])), kind) for place in at
+        )
+        value = highest
+        for coefficient in lower:
+            value = builder.fadd(builder.fmul(value, t), coefficient)
+        builder.store(value, _place(builder, target, arguments[3], kind), align=4)
+        return context.get_dummy_value()
+
+    return generate
+
+
+@intrinsic
+def blend_lanes(_typing_context, source, first, step, weights, out, to):
+    """Set `out[to:to + 16]` to the weighted sum of sixteen numbers at each of four places.
+
+    `source`, `out`: flat float32 arrays; the places are `first`, `first + step`, ...; `weights`:
+    four numbers.
+    """
+
+    def generate(context, builder, signature, arguments):
+        data, target = (
+            context.make_array(signature.args[n])(context, builder, arguments[n]).data
+            for n in (0, 4)
+        )
+        place, total = arguments[1], None
+        for number in range(4):
+            values = builder.load(_place(builder, data, place), align=4)
+            weight = _in_all_lanes(builder, builder.extract_value(arguments[3], number))
+            term = builder.fmul(weight, values)
+            total = term if total is None else builder.fadd(total, term)
+            place = builder.add(place, arguments[2])
+        builder.store(total, _place(builder, target, arguments[5]), align=4)
+        return context.get_dummy_value()
+
+    return types.void(source, first, step, weights, out, to), generate
+
+
+def _in_all_lanes(builder, value, kind=_VECTOR):
+    """One number in all lanes."""
+    nothing = ir.Constant(kind, ir.Undefined)
+    first = builder.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), kind.count), None)
+    return builder.shuffle_vector(first, nothing, zeros)
+
+
+def _place(builder, data, index, kind=_VECTOR):
+    """The numbers of all lanes from an index on."""
+    return builder.bitcast(builder.gep(data, [index]), kind.as_pointer())
+
+
 class _Lanes:
     """The arguments of one call: out, at, source, …, before, after, weights."""
 
@@ -59,20 +137,15 @@ class _Lanes:
 
     def weight(self, number):
         """One weight in all lanes."""
-        value = self.builder.extract_value(self.weights, number)
-        first = self.builder.insert_element(
-            ir.Constant(_VECTOR, ir.Undefined), value, ir.Constant(ir.IntType(32), 0)
-        )
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), None)
-        return self.builder.shuffle_vector(first, ir.Constant(_VECTOR, ir.Undefined), zeros)
+        return _in_all_lanes(self.builder, self.builder.extract_value(self.weights, number))
 
     def load(self, data, index):
         """The voxels from an index on."""
-        return self.builder.load(self._place(data, index), align=4)
+        return self.builder.load(_place(self.builder, data, index), align=4)
 
     def store(self, values):
         """Write the result."""
-        self.builder.store(values, self._place(self.out, self.at), align=4)
+        self.builder.store(values, _place(self.builder, self.out, self.at), align=4)
 
     def plus_pairs(self, total, first_weight):
         """The total and four weighted pairs, added one after the other."""
@@ -83,7 +156,3 @@ class _Lanes:
             weighted = self.builder.fmul(self.weight(first_weight + pair), both)
             total = self.builder.fadd(total, weighted)
         return total
-
-    def _place(self, data, index):
-        place = self.builder.gep(data, [index])
-        return self.builder.bitcast(place, _VECTOR.as_pointer())

@@ -8,6 +8,7 @@ Unsigned indices spare the wrap-around test that signed ones would cost at every
 import numpy as np
 
 from millimorph.kernels._jit import kernel, prefetch
+from millimorph.kernels.corners import corner_pair
 
 ONE = np.uint64(1)
 LOOK = 4
@@ -41,25 +42,8 @@ def linear(source, base, wx, wy, wz, inside, steps, fill, out):
         stop = min(start + CHUNK, len(out))
         bases, vs, ws = base[start:stop], wy[start:stop], wz[start:stop]
         for i in range(stop - start):
-            b = np.uint64(bases[i])
-            b1 = b + step_y
-            b2 = b + step_z
-            b3 = b2 + step_y
-            v, w = vs[i], ws[i]
-            a0 = np.float32(source[b])
-            a1 = np.float32(source[b + ONE])
-            c0 = np.float32(source[b1])
-            c1 = np.float32(source[b1 + ONE])
-            d0 = np.float32(source[b2])
-            d1 = np.float32(source[b2 + ONE])
-            e0 = np.float32(source[b3])
-            e1 = np.float32(source[b3 + ONE])
-            p0 = a0 + w * (d0 - a0)
-            p1 = a1 + w * (d1 - a1)
-            q0 = c0 + w * (e0 - c0)
-            q1 = c1 + w * (e1 - c1)
-            pairs[2 * i] = p0 + v * (q0 - p0)
-            pairs[2 * i + 1] = p1 + v * (q1 - p1)
+            weights = (vs[i], ws[i])
+            corner_pair(source, np.uint64(bases[i]), (step_y, step_z), weights, pairs, 2 * i)
         finish_pairs(pairs, wx[start:stop], inside[start:stop], fill, out[start:stop])
 
 

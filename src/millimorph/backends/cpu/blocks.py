@@ -126,7 +126,6 @@ def _coordinates(
             coordinates.bspline_rows(
                 mapping.matrix,
                 mapping.lattice,
-                mapping.tables,
                 block.scratch,
                 row_range,
                 shape,

@@ -24,6 +24,7 @@ from millimorph.transforms import (
     StationaryVelocityField,
     Transform,
 )
+from millimorph.transforms.bspline import spline_weights
 
 Float64 = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
@@ -31,6 +32,10 @@ Int32 = npt.NDArray[np.int32]
 Primitive = (
     AffineTransform | BSplineTransform | DisplacementFieldTransform | RadialDistortionTransform
 )
+
+Lattice = tuple[
+    Float32, tuple[int, int, int], tuple[Int32, Float32], Int32, Float32, Int32, Float32
+]
 
 LANES = 16
 ALIGNED_TOLERANCE = 1e-7
@@ -46,11 +51,10 @@ class AffineRows:
 
 @dataclass(frozen=True)
 class SplineRows:
-    """`matrix` as above, `lattice` (nz, ny, nx * 3) in source voxels, `tables` per target index."""
+    """`matrix` as above, plus a displacement in source voxels; `lattice` as the kernel wants it."""
 
     matrix: Float64
-    lattice: Float32
-    tables: tuple[npt.NDArray[np.int32] | Float32, ...]
+    lattice: Lattice
 
 
 @dataclass(frozen=True)
@@ -199,35 +203,54 @@ def _spline_rows(
         return None
     order = [0, *(d - axes[a] for a in reversed(range(d)))]
     coefficients = np.transpose(spline.coefficients, order)
-    lattice = np.zeros((*_volume(coefficients.shape[1:]), 3), np.float32)
+    lattice = np.zeros((3, *_volume(coefficients.shape[1:])))
     for row in range(d):
-        total = end[row, 0] * coefficients[0]
-        for column in range(1, d):
-            total = total + end[row, column] * coefficients[column]
-        lattice[..., row] = total
-    tables: list[tuple[Int32, Float32]] = []
+        for column in range(d):
+            lattice[row].reshape(coefficients.shape[1:])[...] += (
+                end[row, column] * coefficients[column]
+            )
+    places = []
     for axis in range(d):
-        lattice_axis = axes[axis]
-        scale, offset = lattice_from_target[lattice_axis, [axis, d]]
+        scale, offset = lattice_from_target[axes[axis], [axis, d]]
         positions = scale * np.arange(target.size[axis]) + offset
-        tables.append(_cells(positions, spline.grid.size[lattice_axis]))
-    if d == 2:
-        idle = np.array([[1.0, 0.0, 0.0, 0.0]], np.float32)
-        tables.append((np.zeros(1, np.int32), idle))
-    (cells_x, weights_x), (cells_y, weights_y), (cells_z, weights_z) = tables
+        places.append(_cells(positions, spline.grid.size[axes[axis]]))
+    (cells_x, along_x), (cells_y, along_y) = places[:2]
+    cells_z, weights_z = np.zeros(1, np.int32), np.array([[1.0, 0.0, 0.0, 0.0]], np.float32)
+    if d == 3:
+        cells_z, weights_z = places[2][0], _weights(*places[2])
     return SplineRows(
         lift(smallmatrix.matmul(end, before)),
-        lattice.reshape(*lattice.shape[:2], -1),
         (
-            cells_x,
-            np.pad(weights_x.T, [(0, 0), (0, LANES)]),
-            _segments(cells_x),
+            *_polynomials(lattice),
+            (_stretches(cells_x), np.pad(along_x.astype(np.float32), (0, LANES))),
             cells_y,
-            weights_y,
+            _weights(cells_y, along_y),
             cells_z,
             weights_z,
         ),
     )
+
+
+def _polynomials(lattice: Float64) -> tuple[Float32, tuple[int, int, int]]:
+    """Control values (3, nz, ny, nx) as polynomials along x, flat: (ny, nz, 12 * cells).
+
+    Those of a cell are of x, y and z displacement, each with its constant first. A lattice of one
+    plane gets the other three that are summed, with weights of 0. Rows are filled up to whole
+    lanes. The second result is the shape.
+    """
+    c0, c1, c2, c3 = (lattice[..., n : lattice.shape[-1] - 3 + n] for n in range(ORDER))
+    powers = (
+        (c0 + 4.0 * c1 + c2) / 6.0,
+        (c2 - c0) / 2.0,
+        (c0 - 2.0 * c1 + c2) / 2.0,
+        (c3 - 3.0 * (c2 - c1) - c0) / 6.0,
+    )
+    by_cell = np.stack(powers, axis=-1).transpose(2, 1, 3, 0, 4)
+    rows, planes = by_cell.shape[:2]
+    numbers = by_cell.reshape(rows, planes, -1).astype(np.float32)
+    missing = (0, max(0, ORDER - planes)), (0, -numbers.shape[2] % LANES)
+    whole = np.pad(numbers, ((0, 0), *missing))
+    return whole.reshape(-1), (whole.shape[0], whole.shape[1], whole.shape[2])
 
 
 def _aligned_axes(lattice_from_target: Float64, target: ImageGrid) -> tuple[int, ...] | None:
@@ -243,31 +266,22 @@ def _aligned_axes(lattice_from_target: Float64, target: ImageGrid) -> tuple[int,
     return tuple(axes) if len(set(axes)) == d else None
 
 
-def _cells(positions: Float64, size: int) -> tuple[Int32, Float32]:
-    """First control plane (-1 outside the lattice's domain) and weights (n, 4) per position."""
+def _cells(positions: Float64, size: int) -> tuple[Int32, Float64]:
+    """First control plane (-1 outside the lattice's domain) and place in its cell per position."""
     valid = (positions >= 1.0) & (positions <= size - 2.0)
     cells = np.minimum(np.floor(positions) - 1.0, float(size - ORDER))
-    t = positions - (cells + 1.0)
-    s = 1.0 - t
-    weights = np.stack(
-        [
-            s * s * s / 6.0,
-            2.0 / 3.0 - t * t * (1.0 - 0.5 * t),
-            2.0 / 3.0 - s * s * (1.0 - 0.5 * s),
-            t * t * t / 6.0,
-        ],
-        axis=1,
-    )
-    weights[~valid] = 0.0
-    return np.where(valid, cells, -1.0).astype(np.int32), weights.astype(np.float32)
+    return np.where(valid, cells, -1.0).astype(np.int32), positions - (cells + 1.0)
 
 
-def _segments(cells: Int32) -> Int32:
-    """Stretches [start, end) of indices that share one cell."""
-    found: list[tuple[int, int]] = []
-    start = 0
-    for i in range(1, len(cells) + 1):
-        if i == len(cells) or cells[i] != cells[start]:
-            found.append((start, i))
-            start = i
-    return np.array(found, np.int32)
+def _weights(cells: Int32, places: Float64) -> Float32:
+    """The weights (n, 4) of four control planes per place in a cell, 0 where there is no cell."""
+    weights = np.stack(spline_weights(places), axis=1)
+    weights[cells < 0] = 0.0
+    return weights.astype(np.float32)
+
+
+def _stretches(cells: Int32) -> Int32:
+    """Start, end and cell of the stretches of indices that share one cell."""
+    starts = np.flatnonzero(np.diff(cells, prepend=cells[0] - 1))
+    ends = np.append(starts[1:], len(cells))
+    return np.stack([starts, ends, cells[starts]], axis=1).astype(np.int32)

@@ -37,11 +37,11 @@ class Taps:
 
 @dataclass(frozen=True)
 class Job:
-    """One array to sample: flattened channels, the output and the fill."""
+    """One array to sample: flattened channels (c, n), the output (c, n) and the fill."""
 
     sample: Sampled
     source: Source
-    flat: tuple[Array, ...]
+    flat: Array
     out: Array
     fill: float
     taps: Taps
@@ -76,7 +76,7 @@ def make_job(sample: Sampled, source: Source, stage: Resample) -> Job:
     )
     if array.shape[3] == 1:
         array = np.repeat(array, 2, axis=3)
-    flat = tuple(np.ascontiguousarray(channel).reshape(-1) for channel in array)
+    flat = np.ascontiguousarray(array).reshape(len(array), -1)
     scene = Scene(sample.name, stage.target, source, sample.nan)
     return Job(sample, source, flat, out, fill, taps, voxels.shape[1], scene)
 
