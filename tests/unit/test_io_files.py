@@ -1,6 +1,7 @@
 """Other image formats, damaged files, and writing that is complete or not there."""
 
 import errno
+import hashlib
 import os
 import resource
 import subprocess
@@ -17,6 +18,7 @@ from millimorph.geometry import ImageGrid
 from millimorph.images import LabelMap, ScalarImage
 from millimorph.io import from_sitk, read_image, read_labels, write_image, write_labels
 from millimorph.io.atomic import is_temporary, replacing, write_bytes, write_text
+from millimorph.io.files import write_digested
 
 TURN = np.array(sitk.Euler3DTransform((0, 0, 0), 0.3, -0.2, 0.5).GetMatrix()).reshape(3, 3)
 GRID = ImageGrid((13, 11, 9), (0.7, 1 / 3, 2.9), (-31.25, 17.5, 12345.678901234), TURN)
@@ -113,6 +115,26 @@ def test_the_bytes_are_the_same_every_time(tmp_path):
             write_image(ScalarImage(noise(GRID.shape), GRID), tmp_path / f"{name}{extension}")
         first, second = (tmp_path / f"{name}{extension}" for name in ("a", "b"))
         assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize("extension", [".nii", ".nii.gz", ".mha", ".nrrd", ".tif", ".b2nd"])
+def test_the_digest_of_what_was_written_is_that_of_the_file(tmp_path, extension):
+    """Sidecars take it without reading the file again."""
+    grid = FLAT if extension == ".tif" else GRID
+    path = tmp_path / f"a{extension}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MillimorphWarning)
+        written = write_digested(ScalarImage(noise(grid.shape), grid), path)
+    content = path.read_bytes()
+    assert written.sha256 == hashlib.sha256(content).hexdigest()
+    assert written.bytes == len(content)
+
+
+def test_mha_is_written_uncompressed(tmp_path):
+    """For fast disks: compressing takes longer than making a sample."""
+    image = ScalarImage(noise(GRID.shape), GRID)
+    write_image(image, tmp_path / "a.mha")
+    assert (tmp_path / "a.mha").read_bytes().endswith(image.array.tobytes())
 
 
 def itk_file(path, compressed):
@@ -290,7 +312,7 @@ def disk_of(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, former)
 
 
-@pytest.mark.parametrize("extension", [".nii", ".nii.gz", ".mha", ".nrrd", ".png", ".tif"])
+@pytest.mark.parametrize("extension", [".nii", ".nii.gz", ".mha", ".nrrd", ".b2nd", ".png", ".tif"])
 def test_a_full_disk_leaves_nothing_and_says_so(tmp_path, extension, capfd):
     """SimpleITK writes several of these formats to a full disk without an error."""
     flat = extension in (".png", ".tif")

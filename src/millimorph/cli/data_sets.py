@@ -67,7 +67,7 @@ def generate(  # noqa: PLR0913 - one parameter per option
         layout: How FOLDER is laid out, without patterns; files: each image is a case.
         count: Samples per case; wins over the pipeline's design.
         seed: Wins over the pipeline's seed.
-        format: File type of images and labels: nii.gz, nii, mha, nrrd, png, tif.
+        format: File type of images and labels: nii.gz, nii, mha, nrrd, b2nd, png, tif.
         workers: Processes; left out, one per CPU. The files do not depend on it.
         backend: cpu is fast; reference is slow, and the definition of correct.
         shard: Make only part I of N, as I/N; machines that share OUT take one part each.

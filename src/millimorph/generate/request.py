@@ -6,8 +6,8 @@ from pathlib import Path
 
 from millimorph.errors import ImageError, PipelineError
 from millimorph.images import check_name
-from millimorph.io import DataSet, Layout
-from millimorph.io.extensions import WRITTEN_EXTENSIONS
+from millimorph.io import DataSet, Layout, b2nd
+from millimorph.io.extensions import BLOSC2_EXTENSIONS, WRITTEN_EXTENSIONS
 from millimorph.io.layouts import DEFAULT_IMAGE
 from millimorph.ops import LabelsToImage
 from millimorph.recipe import Pipeline
@@ -77,6 +77,8 @@ def check_request(request: DatasetRequest) -> None:
     if request.suffix not in WRITTEN_EXTENSIONS:
         known = ", ".join(one.lstrip(".") for one in WRITTEN_EXTENSIONS)
         raise PipelineError(f"format {request.suffix.lstrip('.')!r} is not written; known: {known}")
+    if request.suffix in BLOSC2_EXTENSIONS:
+        b2nd.check_available()
     names = [*request.images, *request.labels, *request.landmarks]
     for name in names:
         try:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import assert_never
 
 from millimorph._version import __version__
-from millimorph.errors import FileError, OutputError
 from millimorph.generate.measured import Measured
 from millimorph.generate.sidecar import (
     Kind,
@@ -28,11 +27,10 @@ from millimorph.io import (
     read_image,
     read_labels,
     read_landmarks,
-    write_image,
-    write_labels,
-    write_landmarks,
 )
 from millimorph.io.atomic import write_bytes
+from millimorph.io.files import write_digested
+from millimorph.io.points import write_landmarks_digested
 from millimorph.program import Program
 from millimorph.runner import Backend
 from millimorph.values import plain
@@ -184,15 +182,11 @@ def _written(result: Case, role: str, path: Path) -> OutputFile:
     kind: Kind
     if role in result.images:
         kind = "image"
-        write_image(result.images[role], path)
+        written = write_digested(result.images[role], path)
     elif role in result.labels:
         kind = "labels"
-        write_labels(result.labels[role], path)
+        written = write_digested(result.labels[role], path)
     else:
         kind = "landmarks"
-        write_landmarks(result.landmarks[role], path)
-    try:
-        sha256, size = file_digest(path)
-    except FileError as error:
-        raise OutputError(f"{path} was written but cannot be read back: {error}") from None
-    return OutputFile(kind=kind, file=path.name, sha256=sha256, bytes=size)
+        written = write_landmarks_digested(result.landmarks[role], path)
+    return OutputFile(kind=kind, file=path.name, sha256=written.sha256, bytes=written.bytes)

@@ -1,14 +1,24 @@
 """Writing that is complete or not there: a temporary file beside the target, synced, renamed."""
 
+import hashlib
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from millimorph.errors import OutputError
 
 TEMPORARY_PREFIX = ".millimorph-"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a file was given to hold: its SHA-256 and its length in bytes."""
+
+    sha256: str
+    bytes: int
 
 
 @contextmanager
@@ -36,15 +46,39 @@ def replacing(path: Path, extension: str | None = None) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def digested(content: bytes) -> Written:
+    """Return digest and length of a file's content."""
+    return Written(hashlib.sha256(content).hexdigest(), len(content))
+
+
+def write_pieces(
+    path: Path, pieces: Iterable[bytes | memoryview], extension: str | None = None
+) -> Written:
+    """Write a whole file atomically, digested on the way; `extension` is that of `replacing`.
+
+    Raises OutputError, also if the disk holds another number of bytes than were written.
+    """
+    digest, written = hashlib.sha256(), 0
+    with replacing(path, extension) as temporary:
+        with temporary.open("xb") as file:
+            for piece in pieces:
+                written += file.write(piece)
+                _begin_to_sync(file.fileno())
+                digest.update(piece)
+        held = temporary.stat().st_size
+        if held != written:
+            raise OutputError(f"cannot write {path}: {written} bytes written, {held} on the disk")
+    return Written(digest.hexdigest(), written)
+
+
+def write_bytes(path: Path, content: bytes) -> Written:
     """Write a whole file atomically; OutputError if that fails."""
-    with replacing(path) as temporary, temporary.open("xb") as file:
-        file.write(content)
+    return write_pieces(path, (content,))
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> Written:
     """Write a whole text file atomically, as UTF-8 with the line ends of the text."""
-    write_bytes(path, text.encode("utf-8"))
+    return write_bytes(path, text.encode("utf-8"))
 
 
 def is_temporary(path: Path) -> bool:
@@ -57,6 +91,12 @@ def _check_target(target: Path) -> None:
         raise OutputError(f"cannot write {target}: the folder {target.parent} does not exist")
     if target.is_dir():
         raise OutputError(f"cannot write {target}: a folder has that name")
+
+
+def _begin_to_sync(descriptor: int) -> None:
+    """Let the disk begin with what is written, so that the sync at the end waits less."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _sync(path: Path) -> None:

@@ -16,9 +16,18 @@ RASTER_EXTENSIONS = (
     ".bmp",
     ".gipl",
 )
+BLOSC2_EXTENSIONS = (".b2nd",)
 DICOM_EXTENSIONS = (".dcm",)
-IMAGE_EXTENSIONS = (*NIFTI_EXTENSIONS, *RASTER_EXTENSIONS, *DICOM_EXTENSIONS)
-WRITTEN_EXTENSIONS = (*NIFTI_EXTENSIONS, ".mha", ".nrrd", ".png", ".tif", ".tiff")
+IMAGE_EXTENSIONS = (*NIFTI_EXTENSIONS, *RASTER_EXTENSIONS, *BLOSC2_EXTENSIONS, *DICOM_EXTENSIONS)
+WRITTEN_EXTENSIONS = (
+    *NIFTI_EXTENSIONS,
+    ".mha",
+    ".nrrd",
+    *BLOSC2_EXTENSIONS,
+    ".png",
+    ".tif",
+    ".tiff",
+)
 TRANSFORM_EXTENSIONS = (".tfm", ".txt", ".h5", ".hdf5", ".mat")
 TABLE_EXTENSIONS = (".csv",)
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from millimorph.errors import FileError, ImageError, LabelError, OutputError
 from millimorph.images import LabelMap, ScalarImage
-from millimorph.io import dicom, nifti, nifti_write, rasters
+from millimorph.io import b2nd, dicom, metaimage_write, nifti, nifti_write, rasters
+from millimorph.io.atomic import Written
 from millimorph.io.extensions import (
+    BLOSC2_EXTENSIONS,
     DICOM_EXTENSIONS,
     IMAGE_EXTENSIONS,
     NIFTI_EXTENSIONS,
@@ -41,9 +43,10 @@ __all__ = [
 def read_image(path: str | Path) -> ScalarImage:
     """Read an image from a file, or a DICOM series from a folder, in its stored type.
 
-    .nii and .nii.gz follow the rule of `io.nifti_header`; .mha, .mhd, .nrrd, .nhdr, .png, .jpg,
-    .jpeg, .tif, .tiff, .bmp, .gipl and .dcm are read with ITK after a check of their voxels. Time
-    becomes frames, colours and vectors become channels, both as a leading axis.
+    .nii and .nii.gz follow the rule of `io.nifti_header`; .b2nd is read if millimorph wrote it;
+    .mha, .mhd, .nrrd, .nhdr, .png, .jpg, .jpeg, .tif, .tiff, .bmp, .gipl and .dcm are read with ITK
+    after a check of their voxels. Time becomes frames, colours and vectors become channels, both as
+    a leading axis.
 
     Raises FileError with the path and the reason: missing, empty, damaged, truncated, of another
     kind, sheared, or with several series, gaps or tilt in DICOM.
@@ -59,6 +62,8 @@ def read_image(path: str | Path) -> ScalarImage:
         )
     if extension in NIFTI_EXTENSIONS:
         return nifti.read_nifti(path)
+    if extension in BLOSC2_EXTENSIONS:
+        return b2nd.read_b2nd(path)
     if extension in DICOM_EXTENSIONS:
         return dicom.read_dicom_file(path)
     return rasters.read_raster(path)
@@ -81,33 +86,38 @@ def read_labels(path: str | Path) -> LabelMap:
 def write_image(image: ScalarImage, path: str | Path) -> None:
     """Write an image; the ending of the name chooses the format, and nothing is converted.
 
-    .nii.gz and .nii (written as `io.nifti_write` says), .mha and .nrrd hold every type, channels
-    and 3D frames; .png, .tif and .tiff hold pictures without their place, and warn.
+    .nii.gz and .nii (written as `io.nifti_write` says), .mha (uncompressed) and .nrrd hold every
+    type, channels and 3D frames, .b2nd (the extra "blosc2") those and 2D frames; .png, .tif and
+    .tiff hold pictures without their place, and warn.
 
     Raises OutputError if the format cannot hold the image or the file cannot be written; then there
     is no file, or still the former one.
     """
     if not isinstance(image, ScalarImage):
         raise ImageError(f"write_image takes a ScalarImage, got {type(image).__name__}")
-    _write(image, Path(path))
+    write_digested(image, Path(path))
 
 
 def write_labels(labels: LabelMap, path: str | Path) -> None:
     """Write a label map in its integer type; otherwise as `write_image`."""
     if not isinstance(labels, LabelMap):
         raise LabelError(f"write_labels takes a LabelMap, got {type(labels).__name__}")
-    _write(labels, Path(path))
+    write_digested(labels, Path(path))
 
 
-def _write(image: ScalarImage | LabelMap, path: Path) -> None:
+def write_digested(image: ScalarImage | LabelMap, path: Path) -> Written:
+    """Write as `write_image` and `write_labels` do, and return digest and length of the file."""
     extension = extension_of(path)
     if extension in NIFTI_EXTENSIONS:
-        nifti_write.write_nifti(image, path)
-    elif extension in WRITTEN_EXTENSIONS:
-        rasters.write_raster(image, path, extension)
-    else:
-        lossy = " (it would change voxels)" if extension in (".jpg", ".jpeg") else ""
-        raise OutputError(
-            f"cannot write {path}: {extension or 'a name without an ending'} is not "
-            f"written{lossy}; use one of {', '.join(WRITTEN_EXTENSIONS)}"
-        )
+        return nifti_write.write_nifti(image, path)
+    if extension in BLOSC2_EXTENSIONS:
+        return b2nd.write_b2nd(image, path)
+    if extension == ".mha":
+        return metaimage_write.write_metaimage(image, path)
+    if extension in WRITTEN_EXTENSIONS:
+        return rasters.write_raster(image, path, extension)
+    lossy = " (it would change voxels)" if extension in (".jpg", ".jpeg") else ""
+    raise OutputError(
+        f"cannot write {path}: {extension or 'a name without an ending'} is not "
+        f"written{lossy}; use one of {', '.join(WRITTEN_EXTENSIONS)}"
+    )

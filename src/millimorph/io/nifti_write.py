@@ -3,66 +3,70 @@
 Little-endian NIfTI-1, codes 1 (scanner), units mm and s, no scaling, no text; gzip at level 1
 without a time or a name. Where NIfTI-1 cannot hold the image (more than 32767 voxels on an axis, or
 float32 moves a corner by more than 1e-3 voxel) NIfTI-2 is written, with a warning. The decoded
-content is the promise; compressed bytes are equal only with the same zlib.
+content is the promise; compressed bytes are equal only with the same compressor.
 """
 
+import math
 import warnings
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from millimorph.errors import MillimorphWarning, OutputError
+from millimorph.errors import FileError, GeometryError, MillimorphWarning, OutputError
 from millimorph.geometry import ImageGrid
 from millimorph.images import FrameAxis, LabelMap, ScalarImage
 from millimorph.io import nifti_header, orientation
-from millimorph.io.atomic import replacing
+from millimorph.io.atomic import Written, write_pieces
+from millimorph.io.pieces import Piece, array_pieces, gzipped
 from millimorph.kernels import smallmatrix
 
 CORNER_VOXELS = 1e-3
 
 _CODES = {np.dtype(name).name: code for code, name in nifti_header.DTYPES.items()}
 _NIFTI1_MAX = 32767
-_CHUNK = 1 << 22
-_LEVEL = 1
 _MM_AND_SECONDS, _MM = 10, 2
 _SCANNER = 1
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """What the header says of the axes: their lengths, their meaning and the time axis."""
+    """What the header says: the type, the place, the axes' lengths and meaning, the time axis."""
 
+    dtype: str
+    grid: ImageGrid
     sizes: tuple[int, ...]
     intent: int = 0
     intent_name: bytes = b""
     frames: FrameAxis | None = None
 
 
-def write_nifti(image: ScalarImage | LabelMap, path: Path) -> None:
+def write_nifti(image: ScalarImage | LabelMap, path: Path) -> Written:
     """Write an image or label map to .nii or .nii.gz, atomically; type, channels and frames stay.
 
     Raises OutputError if it cannot be written, or would not come back in its place.
     """
     flat = image.dimension == 2
     size = image.grid.size
+    kind, grid = image.dtype.name, image.grid
     solid = (*size, *(1,) * (3 - image.dimension))
     if image.frames is not None and flat:
         raise OutputError(
             f"cannot write {path}: NIfTI has no 2D time series; write the frames as single images"
         )
     if image.frames is not None:
-        layout = _Layout((*size, image.channels), frames=image.frames)
+        layout = _Layout(kind, grid, (*size, image.channels), frames=image.frames)
     elif image.array.ndim > image.dimension:
         name = nifti_header.CHANNELS_2D if flat else nifti_header.CHANNELS_3D
-        layout = _Layout((*solid, 1, image.channels), nifti_header.VECTOR, name)
+        sizes = (*solid, 1, image.channels)
+        layout = _Layout(kind, grid, sizes, nifti_header.VECTOR, name)
     else:
-        layout = _Layout(size)
-    _write(_header_for(image, layout, path), image.array, path)
+        layout = _Layout(kind, grid, size)
+    return _write(_header_for(layout, path), image.array, path)
 
 
 def write_nifti_vectors(field: NDArray[np.float64], grid: ImageGrid, path: Path) -> None:
@@ -71,22 +75,21 @@ def write_nifti_vectors(field: NDArray[np.float64], grid: ImageGrid, path: Path)
     Raises OutputError.
     """
     d = grid.dimension
-    layout = _Layout((*grid.size, *(1,) * (3 - d), 1, d), nifti_header.VECTOR)
-    _write(_header_for(ScalarImage(field, grid), layout, path), field, path)
+    sizes = (*grid.size, *(1,) * (3 - d), 1, d)
+    layout = _Layout(field.dtype.name, grid, sizes, nifti_header.VECTOR)
+    _write(_header_for(layout, path), field, path)
 
 
-def _header_for(image: ScalarImage | LabelMap, layout: _Layout, path: Path) -> NDArray[Any]:
+def _header_for(layout: _Layout, path: Path) -> bytes:
     """Return a NIfTI-1 header that places the image exactly enough, else a NIfTI-2 one."""
     if max(layout.sizes) <= _NIFTI1_MAX:
-        header = _header(image, layout, version=1)
-        moved = _corner_error(header, image.grid, path)
+        header, moved = _header(layout, version=1)
         if moved <= CORNER_VOXELS:
             return header
         reason = f"float32 would move a corner by {moved:.2g} voxel"
     else:
         reason = f"an axis has more than {_NIFTI1_MAX} voxels"
-    header = _header(image, layout, version=2)
-    moved = _corner_error(header, image.grid, path)
+    header, moved = _header(layout, version=2)
     if moved > CORNER_VOXELS:
         raise OutputError(
             f"cannot write {path}: NIfTI would move a corner of the image by {moved:.2g} voxel; "
@@ -101,7 +104,9 @@ def _header_for(image: ScalarImage | LabelMap, layout: _Layout, path: Path) -> N
     return header
 
 
-def _header(image: ScalarImage | LabelMap, layout: _Layout, version: int) -> NDArray[Any]:
+@lru_cache(maxsize=64)  # the samples of a job share their headers
+def _header(layout: _Layout, version: int) -> tuple[bytes, float]:
+    """Return a header, and how far it moves a corner when it is read back, in voxels."""
     from nibabel import nifti1, nifti2
 
     dtype = nifti1.header_dtype if version == 1 else nifti2.header_dtype
@@ -116,17 +121,18 @@ def _header(image: ScalarImage | LabelMap, layout: _Layout, version: int) -> NDA
     header["dim"] = [len(layout.sizes), *layout.sizes, *[1] * (7 - len(layout.sizes))]
     header["intent_code"] = layout.intent
     header["intent_name"] = layout.intent_name
-    header["datatype"] = _CODES[image.dtype.name]
-    header["bitpix"] = 8 * image.dtype.itemsize
+    header["datatype"] = _CODES[layout.dtype]
+    header["bitpix"] = 8 * np.dtype(layout.dtype).itemsize
     header["vox_offset"] = dtype.itemsize + 4
     header["scl_slope"] = 1
     header["xyzt_units"] = _MM
-    _place(header, image.grid)
+    _place(header, layout.grid)
     if layout.frames is not None:
         header["pixdim"][4] = layout.frames.spacing_s
         header["toffset"] = layout.frames.origin_s
         header["xyzt_units"] = _MM_AND_SECONDS
-    return header
+    content = header.tobytes()
+    return content, _corner_error(content, layout.grid)
 
 
 def _place(header: NDArray[Any], grid: ImageGrid) -> None:
@@ -177,41 +183,26 @@ def _quaternion(rotation: NDArray[np.float64]) -> tuple[float, float, float]:
     return float(quaternion[1]), float(quaternion[2]), float(quaternion[3])
 
 
-def _corner_error(header: NDArray[Any], grid: ImageGrid, path: Path) -> float:
+def _corner_error(header: bytes, grid: ImageGrid) -> float:
     """Return how far the header as it is read back moves a corner, in voxels."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MillimorphWarning)
-        back = nifti_header.parse_header(header.tobytes(), path).grid
+        try:
+            back = nifti_header.parse_header(header, Path("header")).grid
+        except (FileError, GeometryError):
+            return math.inf
     return orientation.largest_distance(
         grid.indices(back.corner_points_mm), grid.indices(grid.corner_points_mm)
     )
 
 
-def _write(header: NDArray[Any], array: NDArray[Any], path: Path) -> None:
-    compressed = path.name.lower().endswith(".gz")
-    with replacing(path, ".nii.gz" if compressed else ".nii") as temporary:
-        written = 0
-        with temporary.open("xb") as file:
-            for piece in _stream(header, array, compressed):
-                written += file.write(piece)
-        held = temporary.stat().st_size
-        if held != written:
-            raise OutputError(f"cannot write {path}: {written} bytes written, {held} on the disk")
+def _write(header: bytes, array: NDArray[Any], path: Path) -> Written:
+    pieces = _pieces(header, array)
+    if path.name.lower().endswith(".gz"):
+        return write_pieces(path, gzipped(pieces), ".nii.gz")
+    return write_pieces(path, pieces, ".nii")
 
 
-def _stream(
-    header: NDArray[Any], array: NDArray[Any], compressed: bool
-) -> Iterator[bytes | memoryview]:
-    """Yield the file's bytes in pieces."""
-    little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-    voxels = np.ascontiguousarray(little).reshape(-1).view(np.uint8)
-    head = header.tobytes() + b"\0" * 4
-    pieces = (voxels[start : start + _CHUNK].data for start in range(0, len(voxels), _CHUNK))
-    if not compressed:
-        yield head
-        yield from pieces
-        return
-    stream = zlib.compressobj(_LEVEL, zlib.DEFLATED, 31)
-    yield stream.compress(head)
-    yield from (stream.compress(piece) for piece in pieces)
-    yield stream.flush()
+def _pieces(header: bytes, array: NDArray[Any]) -> Iterator[Piece]:
+    yield header + b"\0" * 4
+    yield from array_pieces(array)

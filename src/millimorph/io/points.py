@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from millimorph.errors import FileError, ImageError, OutputError
 from millimorph.images import Boxes, Landmarks
 from millimorph.io import limits
-from millimorph.io.atomic import write_text
+from millimorph.io.atomic import Written, write_text
 
 _AXES = ("x", "y", "z")
 _NAME = "name"
@@ -43,7 +43,12 @@ def read_boxes(path: str | Path) -> Boxes:
 
 def write_landmarks(landmarks: Landmarks, path: str | Path) -> None:
     """Write a table of points, atomically; the numbers read back exactly. Raises OutputError."""
-    _write(Path(path), _AXES[: landmarks.dimension], landmarks.points_mm, landmarks.names)
+    write_landmarks_digested(landmarks, Path(path))
+
+
+def write_landmarks_digested(landmarks: Landmarks, path: Path) -> Written:
+    """Write as `write_landmarks` does, and return digest and length of the file."""
+    return _write(path, _AXES[: landmarks.dimension], landmarks.points_mm, landmarks.names)
 
 
 def write_boxes(boxes: Boxes, path: str | Path) -> None:
@@ -107,7 +112,7 @@ def _number(path: Path, line: int, column: str, text: str) -> float:
 
 def _write(
     path: Path, columns: tuple[str, ...], numbers: NDArray[np.float64], names: tuple[str, ...]
-) -> None:
+) -> Written:
     if path.suffix.lower() != ".csv":
         raise OutputError(f"cannot write {path}: tables are written as .csv")
     table = io.StringIO(newline="")
@@ -115,4 +120,4 @@ def _write(
     lines.writerow((_NAME, *columns))
     for k, row in enumerate(numbers.tolist()):
         lines.writerow((names[k] if names else "", *(repr(number) for number in row)))
-    write_text(path, table.getvalue())
+    return write_text(path, table.getvalue())

@@ -22,7 +22,7 @@ from millimorph.errors import (
 )
 from millimorph.images import LabelMap, ScalarImage
 from millimorph.io import limits, orientation, payload, raster_payload
-from millimorph.io.atomic import replacing
+from millimorph.io.atomic import Written, digested, replacing
 from millimorph.io.extensions import extension_of
 from millimorph.io.lazy import simpleitk
 from millimorph.io.sitk import image_from_sitk, to_sitk
@@ -40,7 +40,7 @@ _READERS: dict[str, tuple[str, Callable[[Path], None]]] = {
     ".bmp": ("BMPImageIO", raster_payload.check_bmp),
     ".gipl": ("GiplImageIO", raster_payload.check_gipl),
 }
-_KEEPS_PLACE = (".mha", ".nrrd")
+_KEEPS_PLACE = ".nrrd"
 _TYPES = {
     ".png": ("uint8", "uint16"),
     ".tif": ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32"),
@@ -64,8 +64,8 @@ def read_raster(path: Path) -> ScalarImage:
         raise FileError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
 
 
-def write_raster(image: ScalarImage | LabelMap, path: Path, extension: str) -> None:
-    """Write an image through ITK, atomically and checked; .mha and .nrrd compressed at level 1.
+def write_raster(image: ScalarImage | LabelMap, path: Path, extension: str) -> Written:
+    """Write an image through ITK, atomically and checked; .nrrd compressed at level 1.
 
     Formats for pictures (.png, .tif) do not hold the place of an image; a warning says so
     unless origin, spacing and direction are the default ones.
@@ -84,11 +84,12 @@ def write_raster(image: ScalarImage | LabelMap, path: Path, extension: str) -> N
         raise OutputError(f"cannot write {path}: {error}") from error
     with replacing(path, extension) as temporary:
         try:
-            compressed = extension in _KEEPS_PLACE
+            compressed = extension == _KEEPS_PLACE
             simpleitk().WriteImage(packed, str(temporary), compressed, _FASTEST)
         except RuntimeError as error:
             raise OutputError(f"cannot write {path}: {reason(error)}") from error
         _compare(image, temporary, path, extension)
+        return digested(limits.read_all(temporary))
 
 
 def reason(error: Exception) -> str:
@@ -123,10 +124,10 @@ def _compare(image: ScalarImage | LabelMap, temporary: Path, path: Path, extensi
         image.grid.indices(back.grid.corner_points_mm),
         image.grid.indices(image.grid.corner_points_mm),
     )
-    frames_kept = extension not in _KEEPS_PLACE or back.frames == image.frames
+    frames_kept = extension != _KEEPS_PLACE or back.frames == image.frames
     if moved <= _CORNER_VOXELS and frames_kept:
         return
-    if extension in _KEEPS_PLACE:
+    if extension == _KEEPS_PLACE:
         raise OutputError(f"cannot write {path}: a corner would move by {moved:.2g} voxel")
     warnings.warn(
         f"{path}: {extension} files do not hold origin, spacing and direction; they are lost",
