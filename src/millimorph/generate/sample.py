@@ -32,6 +32,7 @@ from millimorph.io import (
     write_landmarks,
 )
 from millimorph.io.atomic import write_bytes
+from millimorph.io.layouts import FourthAxis
 from millimorph.program import Program
 from millimorph.runner import Backend
 from millimorph.values import plain
@@ -47,6 +48,7 @@ class Sources:
     folder: Path
     files: Mapping[str, tuple[Kind, Path]]
     digests: Mapping[str, tuple[str, int]]
+    fourth_axis: FourthAxis = "frames"
 
     def seen_from(self, folder: Path) -> dict[str, SourceFile]:
         """Return what a sidecar in that folder says of them."""
@@ -57,6 +59,7 @@ class Sources:
                 path=f"{root}/{path.relative_to(self.folder).as_posix()}",
                 sha256=self.digests[role][0],
                 bytes=self.digests[role][1],
+                fourth_axis=self.fourth_axis,
             )
             for role, (kind, path) in self.files.items()
         }
@@ -77,9 +80,15 @@ class Sample:
     warnings: tuple[str, ...]
 
 
-def find_sources(case: str, folder: Path, files: Mapping[str, tuple[Kind, Path]]) -> Sources:
+def find_sources(
+    case: str,
+    folder: Path,
+    files: Mapping[str, tuple[Kind, Path]],
+    fourth_axis: FourthAxis,
+) -> Sources:
     """Digest the input files of a case; FileError if one cannot be read."""
-    return Sources(case, folder, files, {role: file_digest(p) for role, (_, p) in files.items()})
+    digests = {role: file_digest(path) for role, (_, path) in files.items()}
+    return Sources(case, folder, files, digests, fourth_axis)
 
 
 def read_case(sources: Sources) -> Case:
@@ -87,7 +96,15 @@ def read_case(sources: Sources) -> Case:
     paths: dict[Kind, dict[str, Path]] = {"image": {}, "labels": {}, "landmarks": {}}
     for role, (kind, path) in sources.files.items():
         paths[kind][role] = path
-    return load_case(CaseFiles(sources.case, paths["image"], paths["labels"], paths["landmarks"]))
+    return load_case(
+        CaseFiles(
+            sources.case,
+            paths["image"],
+            paths["labels"],
+            paths["landmarks"],
+            fourth_axis=sources.fourth_axis,
+        )
+    )
 
 
 def file_names(case: Case, index: int, suffix: str) -> dict[str, str]:

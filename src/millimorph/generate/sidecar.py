@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from millimorph.errors import FileError
+from millimorph.io.layouts import FourthAxis
 from millimorph.recipe import Recipe
 
 SCHEMA_VERSION = 1
@@ -30,7 +31,10 @@ Bytes = Annotated[int, Field(ge=0)]
 
 
 class SourceFile(BaseModel):
-    """An input of a sample: its kind, where it is (seen from the sidecar) and what it held."""
+    """An input of a sample: its kind, where it is (seen from the sidecar) and what it held.
+
+    `fourth_axis` is what the fourth axis of an image meant in the layout that it came from.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,6 +42,7 @@ class SourceFile(BaseModel):
     path: str
     sha256: Sha256
     bytes: Bytes
+    fourth_axis: FourthAxis = "frames"
 
     @field_validator("path")
     @classmethod

@@ -126,7 +126,7 @@ class SampleMaker:
         if self._opened is None or self._opened.sources.case != case.id:
             self._opened = None
             files = {role: (kind, path) for role, kind, path in case.files}
-            self._opened = _Opened(find_sources(case.id, self._job.folder, files))
+            self._opened = _Opened(find_sources(case.id, self._job.folder, files, case.fourth_axis))
         return self._opened
 
     def _outcome(self, recipe: Recipe, opened: _Opened) -> Outcome:
