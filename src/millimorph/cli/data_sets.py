@@ -208,7 +208,7 @@ def verify(out: Path, /) -> int:
   millimorph export augmented nnUNet_raw/Dataset101_LiverAugmented --to nnunet
   millimorph export augmented Task11_LiverAugmented --to decathlon
   millimorph export augmented liver_lists --to monai --refer
-  millimorph export augmented derivatives/millimorph --to bids"""
+  millimorph export augmented liver_bids --to bids"""
 )
 def export(
     out: Path,

@@ -31,6 +31,7 @@ from millimorph.io.data_set import read_description
 
 _VERSION = "1.11.1"
 _NIFTI = ".nii.gz"
+_NAME = "millimorph"
 _RAW = "raw"
 _IGNORED = ".bidsignore"
 _MASK = "mask"
@@ -64,6 +65,11 @@ def export_bids(out: str | Path, dest: str | Path, *, skull_stripped: bool = Fal
     there already and for parts that BIDS cannot take.
     """
     out, dest = Path(out), Path(dest)
+    if dest.parent.name == "derivatives" and _NAME not in dest.name:
+        raise OutputError(
+            f"{dest}: BIDS wants the name of the maker in that of a folder in derivatives; call it "
+            f"{dest.parent / _NAME}, or {_NAME}-{dest.name}"
+        )
     job = members.read_finished(out)
     files.check_place(dest, (out, job.root))
     members.check_no_series(job, "BIDS")
@@ -234,7 +240,7 @@ def _description(job: FinishedJob, dest: Path, *, of_bids: bool) -> dict[str, An
         "DatasetType": "derivative",
         "GeneratedBy": [
             {
-                "Name": "millimorph",
+                "Name": _NAME,
                 "Version": __version__,
                 "Description": "Medical image augmentation: every spatial change as one resample",
             }

@@ -14,7 +14,7 @@ from millimorph.generate.exports.splits import SPLITS_FILE, fold_of_group, folds
 from millimorph.generate.sample import collected
 from millimorph.io.datalists import DESCRIPTION as DATALIST
 from millimorph.io.decathlon import DESCRIPTION
-from millimorph.io.extensions import extension_of
+from millimorph.io.extensions import NIFTI_EXTENSIONS, extension_of
 from millimorph.io.nnunet import PICTURE_ENDINGS
 
 _TASK = re.compile(r"Task[0-9]{2,3}_[A-Za-z0-9.+-]+")
@@ -81,6 +81,7 @@ def export_monai(out: str | Path, dest: str | Path, *, refer: bool = False) -> E
     with files.new_folder(dest) as place, collected(notes):
         if refer:
             files.link_folders(place, dest, job.root, job.out)
+            notes += _reader_notes(job)
         for member in job.members:
             paths = _linked(job, member) if refer else _put_files(job, member, place)
             items[member.id] = {"id": member.id, **paths, **_origin(member, held_out)}
@@ -155,11 +156,14 @@ def _properties(job: FinishedJob, table: LabelTable) -> dict[str, Any]:
 
 
 def _origin(member: Member, held_out: Mapping[str, int]) -> dict[str, Any]:
-    """Return patient, fold, sample number (none for an original) and original of an item."""
+    """Return patient, fold, original and sample of an item, as texts and numbers.
+
+    Collating a batch in MONAI takes no None, so an original is the sample "orig".
+    """
     return {
         "fold": held_out[member.group],
         "group": member.group,
-        "aug_id": None if member.recipe is None else member.recipe.index,
+        "aug_id": member.copy_name,
         "source": member.source,
     }
 
@@ -180,16 +184,27 @@ def _put_files(job: FinishedJob, member: Member, place: Path) -> dict[str, Any]:
             )
         images.append(path)
     label = member.labels[job.labels[0]]
-    ending = _NIFTI if label.path.is_dir() else extension_of(label.path)
-    path = f"labels/{member.id}{ending}"
+    path = f"labels/{member.id}{_read_ending(label)}"
     files.put_labels(label, place / path, {})
     return {"image": images[0] if len(images) == 1 else images, "label": path}
 
 
 def _image_ending(job: FinishedJob, role: str, file: ExportFile) -> str:
-    picture = extension_of(file.path) in _PICTURES
-    stacked = len(job.channels[role]) > 1 and not picture
-    return _NIFTI if stacked or file.path.is_dir() else extension_of(file.path)
+    several = len(job.channels[role]) > 1 and extension_of(file.path) not in _PICTURES
+    return _NIFTI if several else _read_ending(file)
+
+
+def _read_ending(file: ExportFile) -> str:
+    """Return the file's own ending if MONAI reads it with nibabel and Pillow alone."""
+    ending = "" if file.path.is_dir() else extension_of(file.path)
+    return ending if ending in {*NIFTI_EXTENSIONS, *_PICTURES} else _NIFTI
+
+
+def _reader_notes(job: FinishedJob) -> list[str]:
+    endings = {extension_of(file.path) for one in job.members for file in one.files}
+    others = sorted(endings - {*NIFTI_EXTENSIONS, *_PICTURES})
+    listed = ", ".join(others)
+    return [f"MONAI reads {listed} files with the package itk or pynrrd only"] if others else []
 
 
 def _linked(job: FinishedJob, member: Member) -> dict[str, Any]:

@@ -144,7 +144,10 @@ def _ids(job: FinishedJob) -> dict[str, str]:
     """
     if _of_originals(job):
         return {member.id: member.id for member in job.members}
-    named = {member.id: _without_channel(member.id) for member in job.members}
+    named = {
+        member.id: _without_channel(member.source) + member.id.removeprefix(member.source)
+        for member in job.members
+    }
     if len(set(named.values())) < len(named):
         raise OutputError(f"{job.root}: case ids that differ only in _ and - before a number")
     return named
@@ -280,7 +283,7 @@ def _cases(
             "group": member.group,
             "source": member.source,
             "fold": held_out[member.group],
-            "aug_id": None if member.recipe is None else member.recipe.index,
+            "aug_id": member.copy_name,
             "recipe": None if member.recipe is None else member.recipe.digest,
         }
         if renumbered:
