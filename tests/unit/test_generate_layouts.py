@@ -34,8 +34,8 @@ def test_an_nnunet_data_set_needs_no_patterns_and_replays(tmp_path):
     assert replay(made / "a_1__0000.json").reproduced
 
 
-def test_a_decathlon_image_keeps_its_four_axes(tmp_path):
-    """Its modalities lie on the fourth axis; so do those of the sample."""
+def test_the_modalities_of_a_decathlon_image_are_channels(tmp_path):
+    """Its fourth axis is not time, for the sample and for its replay."""
     put_frames(tmp_path / "in/imagesTr/t.nii.gz", 2)
     put_labels(tmp_path / "in/labelsTr/t.nii.gz")
     pair = {"image": "./imagesTr/t.nii.gz", "label": "./labelsTr/t.nii.gz"}
@@ -43,7 +43,10 @@ def test_a_decathlon_image_keeps_its_four_axes(tmp_path):
     put_json(tmp_path / "in/dataset.json", content)
     generate_dataset(request(tmp_path / "in", tmp_path / "out"))
     made = read_image(tmp_path / "out/t/t__0000_image.nii.gz")
-    assert (made.channels, made.frames is not None) == (2, True)
+    assert (made.channels, made.frames) == (2, None)
+    sidecar = tmp_path / "out/t/t__0000.json"
+    assert Sidecar.read(sidecar).sources["image"].fourth_axis == "channels"
+    assert replay(sidecar).reproduced
 
 
 def test_the_patient_goes_with_the_case(tmp_path):

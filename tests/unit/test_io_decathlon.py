@@ -32,7 +32,7 @@ def test_training_pairs_are_the_cases(tmp_path):
     assert found.cases[1].labels == {"labels": tmp_path / "labelsTr/t_2.nii.gz"}
     assert found.label_names == {"background": "0", "Anterior": "1", "Posterior": "2"}
     assert found.text().startswith("Medical Segmentation Decathlon (dataset.json has modality")
-    assert found.notes == ("test has no labels and is not used",)
+    assert found.notes == ("test (1 images) has no labels and is not used",)
 
 
 def test_several_modalities_are_one_image_with_four_axes(tmp_path):
@@ -42,7 +42,9 @@ def test_several_modalities_are_one_image_with_four_axes(tmp_path):
     found = find_data_set(folder)
     assert found.roles("image") == ("image",)
     assert "FLAIR, T1w" in found.notes[0]
-    assert load_case(found.cases[0]).images["image"].channels == 2
+    assert found.channel_names == {"image": ("FLAIR", "T1w")}
+    image = load_case(found.cases[0]).images["image"]
+    assert (image.channels, image.frames) == (2, None)
 
 
 def test_files_of_the_system_that_packed_the_archive_are_no_images(tmp_path):

@@ -19,7 +19,7 @@ _FURTHER = Parameter(
 )
 
 Patterns = Annotated[tuple[str, ...], _ROLE]
-LayoutName = Literal["auto", "nnunet", "decathlon", "bids", "table", "files"]
+LayoutName = Literal["auto", "nnunet", "decathlon", "monai", "bids", "table", "files"]
 
 
 @app.command(
@@ -205,9 +205,20 @@ def verify(out: Path, /) -> int:
 
 @app.command(
     help_epilogue="""Examples:
-  millimorph export augmented --to nnunet nnUNet_raw/Dataset101_LiverAugmented"""
+  millimorph export augmented nnUNet_raw/Dataset101_LiverAugmented --to nnunet
+  millimorph export augmented Task11_LiverAugmented --to decathlon
+  millimorph export augmented liver_lists --to monai --refer
+  millimorph export augmented liver_bids --to bids"""
 )
-def export(out: Path, dest: Path, /, *, to: Literal["nnunet"]) -> int:
+def export(
+    out: Path,
+    dest: Path,
+    /,
+    *,
+    to: Literal["nnunet", "decathlon", "monai", "bids"],
+    refer: bool = False,
+    skull_stripped: bool = False,
+) -> int:
     """Write a finished output folder and its originals as a data set for training.
 
     Splits are by patient: no copy of a case that validates is trained on.
@@ -215,14 +226,28 @@ def export(out: Path, dest: Path, /, *, to: Literal["nnunet"]) -> int:
     Args:
         out: The folder that `generate` wrote to.
         dest: The folder to write: a new one, named as the format demands.
-        to: The format; nnunet is nnU-Net v2 raw with splits_final.json.
+        to: The format: nnU-Net v2 raw, Medical Segmentation Decathlon, data lists of MONAI, or a
+            BIDS derivative.
+        refer: Copy nothing, refer to the files where they are (nnunet and monai).
+        skull_stripped: Say so in the sidecars of MR images (bids).
     """
     from millimorph.cli.texts import export_text
-    from millimorph.generate import export_nnunet
+    from millimorph.generate import export_bids, export_decathlon, export_monai, export_nnunet
 
+    if refer and to not in {"nnunet", "monai"}:
+        raise PipelineError(f"--refer is for --to nnunet and monai; {to} holds its files itself")
+    if skull_stripped and to != "bids":
+        raise PipelineError(f"--skull-stripped is for --to bids; {to} has no place for it")
     match to:
         case "nnunet":
-            say(export_text(export_nnunet(out, dest)))
+            written = export_nnunet(out, dest, refer=refer)
+        case "decathlon":
+            written = export_decathlon(out, dest)
+        case "monai":
+            written = export_monai(out, dest, refer=refer)
+        case "bids":
+            written = export_bids(out, dest, skull_stripped=skull_stripped)
+    say(export_text(written))
     return DONE
 
 

@@ -206,7 +206,7 @@ def verification_text(found: Verification) -> str:
 
 
 def export_text(export: Export) -> str:
-    """Return what was written, and where the splits belong."""
+    """Return what was written, what to know of it, and what to do next."""
     patients = f"{export.patients} {_noun(export.patients, 'patient')}"
     copies = f"{export.copies} augmented {'copy' if export.copies == 1 else 'copies'}"
     originals = f"{export.originals} original {_noun(export.originals, 'case')}"
@@ -214,13 +214,7 @@ def export_text(export: Export) -> str:
     if not export.patients_known:
         lines.append("the data set does not name patients, so every case counts as one of its own")
     return "\n".join(
-        [
-            *lines,
-            "",
-            "next: after nnUNetv2_plan_and_preprocess, and before training",
-            f"  cp {export.dest / 'splits_final.json'} $nnUNet_preprocessed/{export.dest.name}/",
-            "without that file nnU-Net validates on copies of cases that it trains on",
-        ]
+        [*lines, *export.notes, "", "next:", *(f"  {line}" for line in export.next_steps)]
     )
 
 

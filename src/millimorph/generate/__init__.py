@@ -1,5 +1,12 @@
 """Writing augmented data sets: samples, their sidecars, the manifest, and making samples again."""
 
+from millimorph.generate.exports import (
+    Export,
+    export_bids,
+    export_decathlon,
+    export_monai,
+    export_nnunet,
+)
 from millimorph.generate.inputs import read_grid
 from millimorph.generate.lines import ManifestLine
 from millimorph.generate.local import (
@@ -14,7 +21,6 @@ from millimorph.generate.manifest import (
     Failure,
     read_manifest,
 )
-from millimorph.generate.nnunet_export import Export, export_nnunet
 from millimorph.generate.plan import DatasetPlan, plan_dataset
 from millimorph.generate.replay import ReplayReport, RoleReplay, replay
 from millimorph.generate.request import DatasetRequest, Shard
@@ -41,6 +47,9 @@ __all__ = [
     "Shard",
     "Sidecar",
     "Verification",
+    "export_bids",
+    "export_decathlon",
+    "export_monai",
     "export_nnunet",
     "generate_dataset",
     "job_status",

@@ -14,7 +14,7 @@ from millimorph.generate.sidecar import Kind
 from millimorph.geometry import ImageGrid, reference_grid
 from millimorph.io import CaseFiles, DataSet, Layout, find_cases, find_data_set, read_image
 from millimorph.io.extensions import NIFTI_EXTENSIONS, extension_of
-from millimorph.io.layouts import natural_key
+from millimorph.io.layouts import FourthAxis, natural_key
 from millimorph.io.nifti import read_head
 from millimorph.recipe import Pipeline, Reference
 
@@ -32,6 +32,7 @@ class CaseInput:
     files: tuple[tuple[str, Kind, Path], ...]
     grids: tuple[ImageGrid, ...]
     group: str | None = None
+    fourth_axis: FourthAxis = "frames"
 
     @property
     def dimension(self) -> int:
@@ -82,18 +83,20 @@ def read_inputs(
 
     Raises FileError for a pattern that is malformed or fits nothing, and if no case is complete.
     """
-    read = _read_header
     if data_set is None:
         cases, lacking = _find(patterns)
     else:
         cases = list(data_set.cases)
         lacking = [Failure(one.case, None, one.reason) for one in data_set.lacking]
-        read = _read_on_one_grid if data_set.shares_grid else _read_header
     readable, failures = [], list(lacking)
     folder = patterns.folder
     for case in cases:
         try:
-            readable.append(read(case))
+            if data_set is not None and data_set.shares_grid:
+                _check_channels(case, data_set.channel_names)
+                readable.append(_read_on_one_grid(case))
+            else:
+                readable.append(_read_header(case))
         except MillimorphError as error:
             failures.append(Failure(case.id, None, relative_text(str(error), folder)))
     return tuple(readable), tuple(failures)
@@ -199,7 +202,24 @@ def _read_header(case: CaseFiles) -> CaseInput:
         ("landmarks", case.landmarks),
     )
     files = tuple((role, kind, path) for kind, paths in kinds for role, path in paths.items())
-    return CaseInput(case.id, files, tuple(grids), case.group)
+    return CaseInput(case.id, files, tuple(grids), case.group, case.fourth_axis)
+
+
+def _check_channels(case: CaseFiles, names: Mapping[str, tuple[str, ...]]) -> None:
+    """Refuse a NIfTI file with another number of values per voxel than the layout says."""
+    wanted = {role: names.get(role, ()) for role in case.images} | dict.fromkeys(case.labels, ())
+    for role, path in {**case.images, **case.labels}.items():
+        if extension_of(path) not in NIFTI_EXTENSIONS:
+            continue
+        with collected([]):
+            head = read_head(path)
+        found, expected = head.sizes[3] * head.sizes[4] * max(1, head.colours), wanted[role]
+        if found != max(1, len(expected)):
+            listed = f" ({', '.join(expected)})" if expected else ""
+            raise MillimorphError(
+                f"{path}: has {found} values for each voxel, the layout wants "
+                f"{max(1, len(expected))}{listed}"
+            )
 
 
 def _read_on_one_grid(case: CaseFiles) -> CaseInput:
@@ -210,7 +230,7 @@ def _read_on_one_grid(case: CaseFiles) -> CaseInput:
         others = {role: read_grid(path) for role, path in case.labels.items()}
     others |= dict(zip(case.images, found.grids, strict=True))
     for role, grid in others.items():
-        if not _is_same_place(grid, found.grids[0]):
+        if not is_same_place(grid, found.grids[0]):
             raise MillimorphError(
                 f"{role} lies on {grid.describe()}, {name} on {found.grids[0].describe()}; the "
                 f"layout wants one grid, so resample {role}, or use patterns instead"
@@ -218,7 +238,7 @@ def _read_on_one_grid(case: CaseFiles) -> CaseInput:
     return found
 
 
-def _is_same_place(one: ImageGrid, other: ImageGrid) -> bool:
+def is_same_place(one: ImageGrid, other: ImageGrid) -> bool:
     """Tell whether all corners of two grids agree to a tenth of a voxel."""
     if one.size != other.size:
         return False

@@ -132,7 +132,12 @@ def _checked_sources(
                 f"{file}: the source {role} is missing; if the input folder was moved, say where "
                 f"it is with --source-root"
             )
-    sources = find_sources(recipe.case, sidecar.group, root, files)
+    meanings = {source.fourth_axis for source in sidecar.sources.values()}
+    if len(meanings) > 1:
+        raise FileError(f"{path}: its sources must agree on what their fourth axis is")
+    first = next(iter(sidecar.sources.values()), None)
+    meaning = "frames" if first is None else first.fourth_axis
+    sources = find_sources(recipe.case, root, files, meaning, sidecar.group)
     for role, source in sidecar.sources.items():
         if sources.digests[role] != (source.sha256, source.bytes):
             raise FileError(

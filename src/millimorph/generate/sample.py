@@ -30,6 +30,7 @@ from millimorph.io import (
 )
 from millimorph.io.atomic import write_bytes
 from millimorph.io.files import write_digested
+from millimorph.io.layouts import FourthAxis
 from millimorph.io.points import write_landmarks_digested
 from millimorph.program import Program
 from millimorph.runner import Backend
@@ -50,6 +51,7 @@ class Sources:
     folder: Path
     files: Mapping[str, tuple[Kind, Path]]
     digests: Mapping[str, tuple[str, int]]
+    fourth_axis: FourthAxis = "frames"
 
     def seen_from(self, folder: Path) -> dict[str, SourceFile]:
         """Return what a sidecar in that folder says of them."""
@@ -60,6 +62,7 @@ class Sources:
                 path=f"{root}/{path.relative_to(self.folder).as_posix()}",
                 sha256=self.digests[role][0],
                 bytes=self.digests[role][1],
+                fourth_axis=self.fourth_axis,
             )
             for role, (kind, path) in self.files.items()
         }
@@ -82,11 +85,15 @@ class Sample:
 
 
 def find_sources(
-    case: str, group: str | None, folder: Path, files: Mapping[str, tuple[Kind, Path]]
+    case: str,
+    folder: Path,
+    files: Mapping[str, tuple[Kind, Path]],
+    fourth_axis: FourthAxis,
+    group: str | None,
 ) -> Sources:
     """Digest the input files of a case; FileError if one cannot be read."""
     digests = {role: file_digest(path) for role, (_, path) in files.items()}
-    return Sources(case, group, folder, files, digests)
+    return Sources(case, group, folder, files, digests, fourth_axis)
 
 
 def read_case(sources: Sources) -> Case:
@@ -94,7 +101,15 @@ def read_case(sources: Sources) -> Case:
     paths: dict[Kind, dict[str, Path]] = {"image": {}, "labels": {}, "landmarks": {}}
     for role, (kind, path) in sources.files.items():
         paths[kind][role] = path
-    return load_case(CaseFiles(sources.case, paths["image"], paths["labels"], paths["landmarks"]))
+    return load_case(
+        CaseFiles(
+            sources.case,
+            paths["image"],
+            paths["labels"],
+            paths["landmarks"],
+            fourth_axis=sources.fourth_axis,
+        )
+    )
 
 
 def file_names(case: Case, index: int, suffix: str) -> dict[str, str]:

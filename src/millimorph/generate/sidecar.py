@@ -20,6 +20,7 @@ from pydantic_core import to_json
 
 from millimorph.errors import FileError
 from millimorph.generate.measured import Measured
+from millimorph.io.layouts import FourthAxis
 from millimorph.recipe import Recipe
 
 SCHEMA_VERSION = 1
@@ -34,7 +35,10 @@ Bytes = Annotated[int, Field(ge=0)]
 
 
 class SourceFile(BaseModel):
-    """An input of a sample: its kind, where it is (seen from the sidecar) and what it held."""
+    """An input of a sample: its kind, where it is (seen from the sidecar) and what it held.
+
+    `fourth_axis` is what the fourth axis of an image meant in the layout that it came from.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,6 +46,7 @@ class SourceFile(BaseModel):
     path: str
     sha256: Sha256
     bytes: Bytes
+    fourth_axis: FourthAxis = "frames"
 
     @field_validator("path")
     @classmethod

@@ -137,8 +137,8 @@ class SampleMaker:
         if self._opened is None or self._opened.sources.case != case.id:
             self._opened = None
             files = {role: (kind, path) for role, kind, path in case.files}
-            sources = find_sources(case.id, case.group, self._job.folder, files)
-            self._opened = _Opened(sources)
+            own = (files, case.fourth_axis, case.group)
+            self._opened = _Opened(find_sources(case.id, self._job.folder, *own))
         return self._opened
 
     def _outcome(self, recipe: Recipe, opened: _Opened) -> Outcome:

@@ -3,17 +3,20 @@
 The part of BIDS 1.11 that is read: sub-*/[ses-*/]anat/ENTITIES_SUFFIX.nii[.gz]. A case is a
 subject, session, run and space; the other entities and the suffix name its files, so the role of
 sub-01_ses-2_acq-fast_T1w.nii.gz is "acq-fast_T1w". The suffixes dseg and mask are label maps; of a
-raw data set they are also looked for in derivatives/*/.
+raw data set they are also looked for in derivatives/*/. In a derivative of millimorph every
+augmented copy is a case too, told by its desc entity ("aug0007", or "brain+aug0007" of a source
+with desc-brain), and so is every original ("orig").
 """
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from millimorph.errors import FileError
+from millimorph.io import limits
 from millimorph.io.data_set import DataSet, checked_cases, read_description, require_cases
 from millimorph.io.extensions import NIFTI_EXTENSIONS, extension_of, stem_of
 from millimorph.io.layouts import CaseFiles, folded, listed_cases
@@ -24,6 +27,8 @@ DESCRIPTION = "dataset_description.json"
 _LABEL_SUFFIXES = ("dseg", "mask")
 _OTHER_SUFFIXES = ("probseg", "defacemask")
 _OF_CASE = ("sub", "ses", "run", "space")
+_MADE = "millimorph"
+_COPY = re.compile(r"(?:(.+)\+)?(aug[0-9]+|orig)")
 _NAME = re.compile(r"((?:[A-Za-z0-9]+-[A-Za-z0-9+]+_)+)([A-Za-z0-9]+)")
 
 
@@ -51,7 +56,8 @@ def read_bids(folder: Path) -> DataSet:
         raise FileError(f"{path}: {missing[0]} must be there, as a text; BIDS requires it")
     images: dict[str, list[_File]] = {}
     labels: dict[str, list[_File]] = {}
-    for file in chain(_files(folder, ""), _derived(folder)):
+    read = _copies if _is_made_here(content) else _files
+    for file in chain(read(folder, ""), _derived(folder)):
         (labels if file.is_labels else images).setdefault(file.case, []).append(file)
     cases = [_case_files(files, labels.get(case, [])) for case, files in images.items()]
     data_set = DataSet(
@@ -59,6 +65,7 @@ def read_bids(folder: Path) -> DataSet:
         f"{DESCRIPTION} has BIDSVersion {content['BIDSVersion']}",
         path,
         checked_cases(folder, cases),
+        label_names=_label_names(cases),
         notes=tuple(_notes(cases, labels)),
     )
     return require_cases(data_set, folder)
@@ -66,6 +73,59 @@ def read_bids(folder: Path) -> DataSet:
 
 def _kind(content: Mapping[str, Any]) -> str:
     return "derivative" if content.get("DatasetType") == "derivative" else "raw"
+
+
+def _is_made_here(content: Mapping[str, Any]) -> bool:
+    made_by = content.get("GeneratedBy")
+    entries = made_by if isinstance(made_by, list) else []
+    return any(isinstance(one, dict) and one.get("Name") == _MADE for one in entries)
+
+
+def _copies(folder: Path, prefix: str) -> Iterator[_File]:
+    """Yield the files of a derivative of millimorph: the copy that a file is of is its case's."""
+    for file in _files(folder, prefix):
+        descs = [text for text in file.role.split("_") if text.startswith("desc-")]
+        match = _COPY.fullmatch(descs[0].removeprefix("desc-")) if descs else None
+        if match is None:
+            yield file
+            continue
+        kept = [f"desc-{match[1]}"] if match[1] else []
+        parts = [text for text in file.role.split("_") if text != descs[0]]
+        role = "_".join([*parts[:-1], *kept, parts[-1]])
+        yield replace(file, case=f"{file.case}_desc-{match[2]}", role=role)
+
+
+def _label_names(cases: list[CaseFiles]) -> dict[str, str]:
+    """Return the names of label values in the table beside the first segmentation, if any."""
+    if len({role for case in cases for role in case.labels}) > 1:
+        return {}
+    for case in cases:
+        for path in case.labels.values():
+            table = path.with_name(f"{stem_of(path)}.tsv")
+            if table.is_file():
+                return read_label_table(table)
+    return {}
+
+
+def read_label_table(path: Path) -> dict[str, str]:
+    """Return the value of each name in a dseg.tsv, which has the columns index and name.
+
+    Raises FileError for a table without these columns and for a value that is no integer.
+    """
+    try:
+        text = limits.read_all(path).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise FileError(f"{path}: not a text table in UTF-8; save it as such") from None
+    header, *rows = [line.split("\t") for line in text.splitlines() if line] or [[]]
+    if not {"index", "name"} <= set(header):
+        raise FileError(f"{path}: must have the columns index and name, as BIDS wants them")
+    index, name = header.index("index"), header.index("name")
+    named = {}
+    for line, row in enumerate(rows, start=2):
+        if len(row) != len(header) or not row[index].isdecimal():
+            raise FileError(f"{path}: line {line} must have a whole number as index, and a name")
+        named[row[name]] = str(int(row[index]))
+    return named
 
 
 def _derived(folder: Path) -> Iterator[_File]:

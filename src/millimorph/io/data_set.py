@@ -45,9 +45,10 @@ class DataSet:
     """The cases of a folder in a known layout.
 
     `reason` is what the layout was recognised by, `description` the file that tells of it (None if
-    there is none). `label_names` are the names of label values where the data set gives them.
-    `shares_grid` says that the layout wants all images and labels of a case on one grid. `notes`
-    tell what is not used.
+    there is none). `label_names` are the names of label values where the data set gives them,
+    regions as "1+2"; `channel_names` those of the channels of each image, verbatim. `shares_grid`
+    says that the layout wants all images and labels of a case on one grid, one value per voxel in
+    each channel. `notes` tell what is not used.
     """
 
     layout: str
@@ -56,6 +57,7 @@ class DataSet:
     cases: tuple[CaseFiles, ...]
     lacking: tuple[Lacking, ...] = ()
     label_names: Mapping[str, str] = field(default_factory=dict)
+    channel_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     shares_grid: bool = False
     notes: tuple[str, ...] = ()
 
@@ -83,11 +85,15 @@ class DataSet:
             ("points", "landmarks"),
         )
         for word, kind in kinds:
-            names = self.roles(kind)
+            names = [self._shown(name) for name in self.roles(kind)]
             parts += [f"{word}: {', '.join(names)}"] if names else []
         if self.lacking:
             parts.append(f"{_count(len(self.lacking), 'case')} incomplete")
         return f"{self.layout} ({self.reason}); {', '.join(parts)}"
+
+    def _shown(self, role: str) -> str:
+        channels = self.channel_names.get(role, ())
+        return f"{role} (channels {', '.join(channels)})" if len(channels) > 1 else role
 
     def as_data(self) -> dict[str, Any]:
         """The same as JSON data."""
@@ -99,6 +105,7 @@ class DataSet:
             "images": list(self.roles("image")),
             "labels": list(self.roles("labels")),
             "landmarks": list(self.roles("landmarks")),
+            "channel_names": {role: list(names) for role, names in self.channel_names.items()},
             "label_names": dict(self.label_names),
             "incomplete": {one.case: one.reason for one in self.lacking},
             "notes": list(self.notes),

@@ -14,9 +14,10 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from millimorph.errors import FileError, ImageError
-from millimorph.images import Case, check_name
+from millimorph.images import Case, ScalarImage, check_name
 from millimorph.io import dicom, files
 from millimorph.io.extensions import DICOM_EXTENSIONS, IMAGE_EXTENSIONS, extension_of, stem_of
 
@@ -28,16 +29,22 @@ _LONGEST_ID = 80
 _HASH_DIGITS = 8
 _NOT_PLAIN = re.compile(r"[^\w.+=@-]+")
 
+FourthAxis = Literal["frames", "channels"]
+
 
 @dataclass(frozen=True)
 class CaseFiles:
-    """The files of one case by role name; `group` is the patient, if the layout tells."""
+    """The files of one case by role name; `group` is the patient, if the layout tells.
+
+    `fourth_axis` is what the fourth axis of its images means: time, but channels in some layouts.
+    """
 
     id: str
     images: Mapping[str, Path] = field(default_factory=dict)
     labels: Mapping[str, Path] = field(default_factory=dict)
     landmarks: Mapping[str, Path] = field(default_factory=dict)
     group: str | None = None
+    fourth_axis: FourthAxis = "frames"
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,10 @@ def load_case(case_files: CaseFiles) -> Case:
     try:
         return Case(
             id=case_files.id,
-            images={name: files.read_image(path) for name, path in case_files.images.items()},
+            images={
+                name: read_as(path, case_files.fourth_axis)
+                for name, path in case_files.images.items()
+            },
             labels={name: files.read_labels(path) for name, path in case_files.labels.items()},
             landmarks={
                 name: files.read_landmarks(path) for name, path in case_files.landmarks.items()
@@ -97,6 +107,14 @@ def load_case(case_files: CaseFiles) -> Case:
         paths = (*case_files.images.values(), *case_files.labels.values())
         listed = ", ".join(str(path) for path in (*paths, *case_files.landmarks.values()))
         raise FileError(f"{error} (files: {listed})") from error
+
+
+def read_as(path: Path, fourth_axis: FourthAxis) -> ScalarImage:
+    """Read an image whose fourth axis means what the layout says."""
+    image = files.read_image(path)
+    if fourth_axis == "channels" and image.frames is not None:
+        return ScalarImage(image.array, image.grid)
+    return image
 
 
 def natural_key(text: str) -> list[tuple[int, int, str]]:
@@ -206,9 +224,17 @@ def _check_complete(folder: Path, found: Mapping[_Role, Mapping[str, Path]], ids
 
 def listed_cases(names: list[str]) -> str:
     """Return how many cases there are, and the first of them."""
-    shown = ", ".join(names[:_SHOWN])
+    return f"{len(names)} cases: {_first_of(names)}"
+
+
+def listed_files(names: list[str]) -> str:
+    """Return how many files there are, and the first of them."""
+    return f"{len(names)} {'file' if len(names) == 1 else 'files'}: {_first_of(names)}"
+
+
+def _first_of(names: list[str]) -> str:
     more = len(names) - _SHOWN
-    return f"{len(names)} cases: {shown}" + (f" and {more} more" if more > 0 else "")
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _case_files(case: str, found: Mapping[_Role, Mapping[str, Path]]) -> CaseFiles:

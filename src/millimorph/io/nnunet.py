@@ -2,10 +2,11 @@
 
 Rules as in nnU-Net 2.8: documentation/reference/dataset-format.md and what
 `verify_dataset_integrity` refuses. Further, paths of the key `dataset` must lie below the folder.
+nnU-Net has no place for patients; where millimorph wrote the data set, CASES_FILE names them.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -23,14 +24,16 @@ from millimorph.io.data_set import (
     require_cases,
     role_names,
 )
-from millimorph.io.extensions import IMAGE_EXTENSIONS
 from millimorph.io.layouts import DEFAULT_IMAGE, CaseFiles, check_id
 
 LAYOUT = "nnU-Net v2 raw"
 DESCRIPTION = "dataset.json"
+CASES_FILE = "millimorph/cases.json"
+FOLDER_NAME = re.compile(r"Dataset[0-9]{3}_[A-Za-z0-9_.+-]+")
+PICTURE_ENDINGS = (".png", ".bmp", ".tif", ".tiff")
+ENDINGS = (".nii.gz", ".nrrd", ".mha", ".gipl", ".nii", *PICTURE_ENDINGS)
 
 _REASON = "dataset.json has channel_names"
-_PICTURES = (".png", ".bmp", ".tif", ".tiff")
 _BACKGROUND, _IGNORE = "background", "ignore"
 
 
@@ -52,7 +55,7 @@ class _Description:
     @property
     def takes_pictures(self) -> bool:
         """Whether one file may hold all channels, as colours."""
-        return self.ending.lower() in _PICTURES and len(self.channels) > 1
+        return self.ending.lower() in PICTURE_ENDINGS and len(self.channels) > 1
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,13 @@ def read_nnunet(folder: Path) -> DataSet:
         check_id(path, case)
     problems = {case: _problem(described, files) for case, files in found.items()}
     names = role_names(described.channels)
-    whole = [_case_files(case, files, names) for case, files in found.items() if not problems[case]]
+    groups = _groups(folder)
+    whole = [
+        _case_files(case, files, names, groups.get(case))
+        for case, files in found.items()
+        if not problems[case]
+    ]
+    _refuse_spacing_files(described, whole)
     lacking = tuple(Lacking(case, text) for case, text in sorted(problems.items()) if text)
     data_set = DataSet(
         LAYOUT,
@@ -98,8 +107,9 @@ def read_nnunet(folder: Path) -> DataSet:
         checked_cases(folder, whole),
         lacking,
         described.labels,
+        _channel_names(described, names, whole),
         shares_grid=True,
-        notes=("imagesTs has no labels and is not used",) if names_in(folder / "imagesTs") else (),
+        notes=tuple(_notes(folder)),
     )
     return require_cases(data_set, folder)
 
@@ -112,9 +122,10 @@ def _description(path: Path, content: Mapping[str, Any]) -> _Description:
     if not isinstance(training, int) or isinstance(training, bool):
         raise FileError(f"{path}: numTraining must be the number of cases, got {training!r}")
     ending = content["file_ending"]
-    if not isinstance(ending, str) or ending.lower() not in IMAGE_EXTENSIONS:
+    if not isinstance(ending, str) or ending.lower() not in ENDINGS:
         raise FileError(
-            f"{path}: file_ending must be one of {', '.join(IMAGE_EXTENSIONS)}, got {ending!r}"
+            f"{path}: file_ending must be one that nnU-Net reads without loss, "
+            f"{', '.join(ENDINGS)}, got {ending!r}"
         )
     references = content.get("dataset")
     if references is not None and not isinstance(references, dict):
@@ -158,10 +169,12 @@ def _labels(path: Path, content: Mapping[str, Any]) -> dict[str, str]:
     regions = any(len(value) > 1 for value in values.values())
     order = content.get("regions_class_order")
     expected = len(set(labels) - {_BACKGROUND, _IGNORE})
-    if regions and not (isinstance(order, list) and len(order) == expected):
+    listed = order if isinstance(order, list) else []
+    whole = all(type(value) is int for value in listed)
+    if regions and not (whole and len(listed) == expected):
         raise FileError(
-            f"{path}: labels has regions, so regions_class_order must list {expected} values, got "
-            f"{order!r}"
+            f"{path}: labels has regions, so regions_class_order must list {expected} integers, "
+            f"got {order!r}"
         )
     return {name: "+".join(map(str, value)) for name, value in values.items()}
 
@@ -228,8 +241,52 @@ def _problem(described: _Description, files: _Found) -> str | None:
     return "has no label map" if files.label is None else None
 
 
-def _case_files(case: str, files: _Found, names: tuple[str, ...]) -> CaseFiles:
+def _case_files(case: str, files: _Found, names: tuple[str, ...], group: str | None) -> CaseFiles:
     images = {names[k]: path for k, path in sorted(files.images.items())}
     if len(images) < len(names):
         images = {DEFAULT_IMAGE: files.images[0]}
-    return CaseFiles(case, images, {} if files.label is None else {LABELS: files.label})
+    labels = {} if files.label is None else {LABELS: files.label}
+    return CaseFiles(case, images, labels, group=group)
+
+
+def _channel_names(
+    described: _Description, names: tuple[str, ...], whole: list[CaseFiles]
+) -> dict[str, tuple[str, ...]]:
+    """Return the channels of each image as dataset.json spells them."""
+    if any(DEFAULT_IMAGE in case.images for case in whole) and DEFAULT_IMAGE not in names:
+        return {DEFAULT_IMAGE: described.channels}
+    return {name: (channel,) for name, channel in zip(names, described.channels, strict=True)}
+
+
+def _groups(folder: Path) -> dict[str, str]:
+    """Return the patients of the cases, where millimorph wrote the data set."""
+    path = folder / CASES_FILE
+    if not path.is_file():
+        return {}
+    groups = {}
+    for case, entry in read_description(path).items():
+        group = entry.get("group") if isinstance(entry, dict) else None
+        if not isinstance(group, str):
+            raise FileError(f"{path}: case {case!r} must have a group, the name of its patient")
+        groups[case] = group
+    return groups
+
+
+def _refuse_spacing_files(described: _Description, whole: list[CaseFiles]) -> None:
+    """Refuse 3D TIFF, whose voxel sizes nnU-Net keeps in a JSON file of each case."""
+    if described.ending.lower() not in {".tif", ".tiff"}:
+        return
+    for case in whole:
+        beside = described.folder / "labelsTr" / f"{case.id}.json"
+        if beside.is_file():
+            raise FileError(
+                f"{beside}: the voxel sizes of 3D TIFF files lie in JSON files, which are not "
+                f"read; convert the data set to .nii.gz"
+            )
+
+
+def _notes(folder: Path) -> Iterator[str]:
+    if names_in(folder / "imagesTs"):
+        yield "imagesTs has no labels and is not used"
+    if FOLDER_NAME.fullmatch(folder.resolve().name) is None:
+        yield "nnU-Net itself wants the folder to be named DatasetNNN_Name"

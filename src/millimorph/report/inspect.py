@@ -15,10 +15,10 @@ from millimorph.io import (
     DataSet,
     find_data_set,
     is_dicom_folder,
-    read_image,
     read_landmarks,
 )
 from millimorph.io.extensions import IMAGE_EXTENSIONS, TABLE_EXTENSIONS, extension_of
+from millimorph.io.layouts import FourthAxis, read_as
 from millimorph.kernels.smallmatrix import determinant
 from millimorph.report import tables
 from millimorph.report.measure import (
@@ -160,6 +160,7 @@ def _inspect_folder(folder: Path, progress: Progress | None) -> FolderInspection
     data_set, layout_error = _layout(folder)
     described = None if data_set is None else data_set.description
     labels = _label_files(data_set)
+    channels = _channel_files(data_set)
     everything = list(_entries(folder))
     entries = [entry for entry in everything if _is_looked_at(entry) and entry != described]
     files = []
@@ -167,7 +168,8 @@ def _inspect_folder(folder: Path, progress: Progress | None) -> FolderInspection
         if progress is not None:
             progress(number, len(entries))
         name = _NAMED_LABELS[0] if entry in labels else entry.name
-        files.append(_inspect_entry(entry, entry.relative_to(folder).as_posix(), name))
+        axis: FourthAxis = "channels" if entry in channels else "frames"
+        files.append(_inspect_entry(entry, entry.relative_to(folder).as_posix(), name, axis))
     if progress is not None:
         progress(len(entries), len(entries))
     found = [FoundFile(file.path, file.kind) for file in files if file.kind is not None]
@@ -211,13 +213,23 @@ def _label_files(data_set: DataSet | None) -> frozenset[Path]:
     return frozenset(path for case in cases for path in case.labels.values())
 
 
-def _inspect_entry(entry: Path, shown: str, name: str) -> FileInspection:
+def _channel_files(data_set: DataSet | None) -> frozenset[Path]:
+    """The images whose fourth axis holds channels, as the data set's layout says."""
+    cases = () if data_set is None else data_set.cases
+    return frozenset(
+        path for case in cases if case.fourth_axis == "channels" for path in case.images.values()
+    )
+
+
+def _inspect_entry(
+    entry: Path, shown: str, name: str, fourth_axis: FourthAxis = "frames"
+) -> FileInspection:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", MillimorphWarning)
         try:
             if extension_of(entry) in TABLE_EXTENSIONS and not entry.is_dir():
                 return FileInspection(shown, landmarks=read_landmarks(entry))
-            image = read_image(entry)
+            image = read_as(entry, fourth_axis)
         except MillimorphError as error:
             return FileInspection(shown, error=str(error))
     told = [str(one.message) for one in caught if issubclass(one.category, MillimorphWarning)]
