@@ -1,6 +1,7 @@
 """Writing augmented data sets: samples, their sidecars, the manifest, and making samples again."""
 
 from millimorph.generate.inputs import read_grid
+from millimorph.generate.limits import Limits
 from millimorph.generate.local import (
     DatasetReport,
     Progress,
@@ -32,6 +33,7 @@ __all__ = [
     "Failure",
     "Finding",
     "JobStatus",
+    "Limits",
     "ManifestLine",
     "Progress",
     "ReplayReport",

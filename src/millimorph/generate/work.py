@@ -6,14 +6,17 @@ as an exception, since it concerns every sample.
 
 import hashlib
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from millimorph.compiler import compile as compile_recipe
 from millimorph.designs import Design
 from millimorph.errors import FileError, MillimorphError, OutputError
+from millimorph.generate.child import Step
 from millimorph.generate.inputs import CaseInput, relative_text
+from millimorph.generate.limits import Limits
 from millimorph.generate.manifest import Failure, ManifestLine
 from millimorph.generate.sample import (
     Sample,
@@ -47,6 +50,7 @@ class Job:
     suffix: str
     backend: Backend
     threads: int
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True)
@@ -91,31 +95,32 @@ class SampleMaker:
 
         Raises OutputError when a file cannot be written.
         """
+        return (one for one in self.steps(task) if not isinstance(one, Step))
+
+    def steps(self, task: Task) -> Iterator[Step | Outcome]:
+        """Yield the outcomes, and before each piece of work what it is and how long it may take.
+
+        A step without an index is to read files of the case.
+        """
+        limits = self._job.limits or Limits()
+        reading = Step(None, limits.seconds_for(path for _, _, path in task.case.files))
         try:
+            yield reading
             opened = self._open(task.case)
             for recipe in self._recipes(task):
-                outcome = self._outcome(recipe, opened)
-                yield outcome
-                if isinstance(outcome, Failure) and outcome.index is None:
-                    return
+                kept = _kept(recipe, opened.sources, self._case_folder(recipe.case))
+                if kept is not None:
+                    yield Finished(self._line(recipe, kept), kept=True, warnings=kept.warnings)
+                    continue
+                if opened.case is None:
+                    yield reading
+                    opened.case = self._read(opened)
+                yield Step(recipe.index, limits.sample_seconds)
+                yield self._outcome(recipe, opened, opened.case)
         except OutputError:
             raise
         except Exception as error:  # noqa: BLE001 - one bad case must not end the job
             yield Failure(task.case.id, None, self._reason(error))
-
-    def after_death(self, task: Task) -> Iterator[Outcome]:
-        """Yield what a task had finished before its worker died for good, then the failure."""
-        sources = self._open(task.case).sources
-        for recipe in self._recipes(task):
-            kept = _kept(recipe, sources, self._case_folder(recipe.case))
-            if kept is not None:
-                yield Finished(self._line(recipe, kept), kept=False, warnings=kept.warnings)
-        yield Failure(
-            task.case.id,
-            None,
-            f"the process that made samples {task.start} to {task.stop - 1} was killed each time "
-            f"(out of memory?); try fewer --workers",
-        )
 
     def _recipes(self, task: Task) -> Iterator[Recipe]:
         job = self._job
@@ -126,19 +131,27 @@ class SampleMaker:
         if self._opened is None or self._opened.sources.case != case.id:
             self._opened = None
             files = {role: (kind, path) for role, kind, path in case.files}
+            if self._job.limits is not None:
+                self._job.limits.check_sizes(path for _, path in files.values())
             self._opened = _Opened(find_sources(case.id, self._job.folder, files))
         return self._opened
 
-    def _outcome(self, recipe: Recipe, opened: _Opened) -> Outcome:
+    def _read(self, opened: _Opened) -> Case:
+        limits = self._job.limits
+        with collected(opened.warnings), nullcontext() if limits is None else limits.on_memory():
+            try:
+                return read_case(opened.sources)
+            except MemoryError:
+                if limits is None:
+                    raise
+                raise FileError(limits.memory_reason()) from None
+
+    def _outcome(self, recipe: Recipe, opened: _Opened, case: Case) -> Outcome:
         folder = self._case_folder(recipe.case)
-        kept = _kept(recipe, opened.sources, folder)
-        if kept is not None:
-            return Finished(self._line(recipe, kept), kept=True, warnings=kept.warnings)
         try:
-            sample = self._sample(recipe, opened)
+            sample = self._sample(recipe, opened, case)
         except Exception as error:  # noqa: BLE001 - one bad case must not end the job
-            index = None if opened.case is None else recipe.index
-            return Failure(recipe.case, index, self._reason(error))
+            return Failure(recipe.case, recipe.index, self._reason(error))
         try:
             folder.mkdir(exist_ok=True)
             names = file_names(sample.result, recipe.index, self._job.suffix)
@@ -151,14 +164,11 @@ class SampleMaker:
             return Failure(recipe.case, recipe.index, self._reason(error))
         return Finished(self._line(recipe, sidecar), kept=False, warnings=sidecar.warnings)
 
-    def _sample(self, recipe: Recipe, opened: _Opened) -> Sample:
-        if opened.case is None:
-            with collected(opened.warnings):
-                opened.case = read_case(opened.sources)
+    def _sample(self, recipe: Recipe, opened: _Opened, case: Case) -> Sample:
         said = list(opened.warnings)
         with collected(said):
-            program = compile_recipe(recipe, opened.case)
-            result = run(program, opened.case, self._job.backend, threads=self._job.threads)
+            program = compile_recipe(recipe, case)
+            result = run(program, case, self._job.backend, threads=self._job.threads)
         told = tuple(dict.fromkeys(self._without_paths(text) for text in said))
         return Sample(recipe.digest, self._job.backend, program, result, opened.sources, told)
 
@@ -206,3 +216,8 @@ def _kept(recipe: Recipe, sources: Sources, folder: Path) -> Sidecar | None:
         return None
     same = sidecar.drawn == recipe.digest and sidecar.has_sources(sources.digests)
     return sidecar if same and is_complete(sidecar, folder) else None
+
+
+def start(job: Job) -> Callable[[Task], Iterator[Step | Outcome]]:
+    """Prepare a worker process."""
+    return SampleMaker(job).steps
