@@ -37,5 +37,9 @@ class OutputError(MillimorphError):
     """An output cannot be written, or must not be."""
 
 
+class EngineError(MillimorphError):
+    """Processes or a cluster that should do the work are not there; what is finished is kept."""
+
+
 class MillimorphWarning(UserWarning):
     """Something was decided that the user may want to know."""

@@ -42,7 +42,10 @@ def write_cases(folder: Path, cases: str = "p1 p2 p10") -> Path:
 
 
 def request(inputs: Path, out: Path, **changes: object) -> DatasetRequest:
-    """Ask for three samples per case from the reference backend, which compiles nothing."""
+    """Ask for three samples per case from the reference backend, which compiles nothing.
+
+    Without limits one worker is the calling process, which saves starting another.
+    """
     asked = {
         "folder": inputs,
         "pipeline": PIPELINE,
@@ -52,6 +55,7 @@ def request(inputs: Path, out: Path, **changes: object) -> DatasetRequest:
         "landmarks": LANDMARKS,
         "count": 3,
         "backend": "reference",
+        "limits": None,
     }
     return DatasetRequest(**(asked | changes))
 

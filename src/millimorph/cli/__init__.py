@@ -1,18 +1,23 @@
 """The command line. `--help` answers from a table; only a command loads what it needs.
 
-Exit codes: 0 done; 1 failed; 2 wrong usage; 3 done, with inputs left out; 130 interrupted.
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 done, with inputs left out; 130 interrupted (Ctrl-C),
+143 told to end (SIGTERM).
 """
 
 import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Sequence
-from typing import TextIO
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn, TextIO
 
 from millimorph._version import __version__
 from millimorph.errors import MillimorphError, MillimorphWarning, PipelineError
 
-FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+FAILED, WRONG_USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
+_STOPPED = "stopped; what is finished is complete, and the same command goes on from there"
 
 COMMANDS = {
     "demo": "Make phantoms, augment them and draw a contact sheet, with no data of yours.",
@@ -71,7 +76,7 @@ def _run(arguments: Sequence[str]) -> int:
 
     from millimorph.cli.commands import app
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _ending_when_told():
         warnings.showwarning = _show_warning
         warnings.simplefilter("always", MillimorphWarning)
         try:
@@ -87,12 +92,35 @@ def _run(arguments: Sequence[str]) -> int:
             return _complain(str(error), WRONG_USAGE)
         except MillimorphError as error:
             return _complain(str(error), FAILED)
+        except _Terminated:
+            return _complain(_STOPPED, TERMINATED)
         except KeyboardInterrupt:
-            return _complain("stopped; what is finished is complete", INTERRUPTED)
+            return _complain(_STOPPED, INTERRUPTED)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
     return code if isinstance(code, int) else 0
+
+
+class _Terminated(KeyboardInterrupt):
+    """The system asks to end, as SLURM does before a job's time is over."""
+
+
+@contextmanager
+def _ending_when_told() -> Iterator[None]:
+    """Treat SIGTERM like an interrupt, so that records and workers are left in order."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(_signal: int, _frame: object) -> NoReturn:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _complain(text: str, code: int) -> int:

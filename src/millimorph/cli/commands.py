@@ -46,19 +46,25 @@ def demo(out: Path = Path("millimorph-demo"), /, *, workers: int = 1) -> int:
   millimorph inspect data
   millimorph inspect data --json > data.json"""
 )
-def inspect(path: Path, /, *, json: bool = False) -> int:
+def inspect(
+    path: Path, /, *, json: bool = False, read_gigabytes: float = 4.0, read_seconds: float = 30.0
+) -> int:
     """Say what a file or folder holds: size, spacing, orientation, type, range, labels.
 
     Args:
         path: A file, a folder with a DICOM series, or a folder of files.
         json: Print JSON.
+        read_gigabytes: Memory for reading one file; one that needs more is listed as unreadable.
+        read_seconds: Time for it, and a second more for each 10 MB.
     """
     from millimorph.cli.progress import shown_counts
     from millimorph.cli.texts import json_text
+    from millimorph.generate import Limits
     from millimorph.report import FolderInspection, inspect_path
 
+    limits = Limits(read_gigabytes, read_seconds)
     with shown_counts("files") as show:
-        found = inspect_path(path, show)
+        found = inspect_path(path, show, limits)
     say(json_text(found.as_data()) if json else found.text())
     files = found.files if isinstance(found, FolderInspection) else (found,)
     return DONE_IN_PART if any(file.error is not None for file in files) else DONE

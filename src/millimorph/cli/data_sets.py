@@ -53,6 +53,11 @@ def generate(  # noqa: PLR0913 - one parameter per option
     workers: int | None = None,
     backend: Literal["cpu", "reference"] = "cpu",
     shard: str = "1/1",
+    engine: Literal["local", "dask"] = "local",
+    scheduler: str | None = None,
+    read_gigabytes: float = 4.0,
+    read_seconds: float = 30.0,
+    sample_seconds: float = 3600.0,
     dry_run: bool = False,
 ) -> int:
     """Write augmented samples of all cases in a folder, with labels and sidecars.
@@ -71,12 +76,17 @@ def generate(  # noqa: PLR0913 - one parameter per option
         workers: Processes; left out, one per CPU. The files do not depend on it.
         backend: cpu is fast; reference is slow, and the definition of correct.
         shard: Make only part I of N, as I/N; machines that share OUT take one part each.
+        engine: local is this machine; dask is the workers of a Dask scheduler, which see FOLDER and
+            OUT under the same paths.
+        scheduler: The address of the Dask scheduler, such as tcp://10.0.0.1:8786.
+        read_gigabytes: Memory for reading the files of a case; one that needs more is left out.
+        read_seconds: Time for it, and a second more for each 10 MB; a case that hangs is left out.
+        sample_seconds: Time to make one sample; one that takes longer is left out.
         dry_run: Write nothing; say how many samples there would be, and about their size and time.
     """
-    from millimorph.backends.cpus import available_cpus
     from millimorph.cli.progress import shown_progress
     from millimorph.cli.texts import design_text, layout_text, plan_text, report_text
-    from millimorph.generate import DatasetRequest, Shard, generate_dataset, plan_dataset
+    from millimorph.generate import DatasetRequest, Limits, Shard, generate_dataset, plan_dataset
     from millimorph.io import find_data_set
     from millimorph.pipelines import find_pipeline
 
@@ -91,9 +101,11 @@ def generate(  # noqa: PLR0913 - one parameter per option
         count=count,
         seed=seed,
         suffix=f".{format.lstrip('.')}",
-        workers=available_cpus() if workers is None else workers,
+        workers=_workers(workers, scheduler),
         backend=backend,
         shard=Shard.parse(shard),
+        limits=Limits(read_gigabytes, read_seconds, sample_seconds),
+        scheduler=_scheduler(engine, scheduler),
     )
     say(design_text(request.pipeline))
     if not (image or label or landmarks):
@@ -108,6 +120,27 @@ def generate(  # noqa: PLR0913 - one parameter per option
     if not report.failures:
         return DONE
     return DONE_IN_PART if report.made + report.kept else FAILED
+
+
+def _workers(given: int | None, scheduler: str | None) -> int:
+    """Settle the number of processes here; on a cluster one reads headers."""
+    from millimorph.backends.cpus import available_cpus
+
+    if scheduler is None:
+        return available_cpus() if given is None else given
+    if given is not None:
+        raise PipelineError(
+            "--workers is for --engine local; with dask the workers are those of the scheduler"
+        )
+    return 1
+
+
+def _scheduler(engine: Literal["local", "dask"], given: str | None) -> str | None:
+    if engine == "dask" and given is None:
+        raise PipelineError("--engine dask needs --scheduler ADDRESS, such as tcp://10.0.0.1:8786")
+    if engine == "local" and given is not None:
+        raise PipelineError("--scheduler is for --engine dask; add that, or leave it out")
+    return given
 
 
 def _patterns(option: str, given: Sequence[str]) -> dict[str, str]:

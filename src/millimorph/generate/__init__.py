@@ -8,6 +8,7 @@ from millimorph.generate.exports import (
     export_nnunet,
 )
 from millimorph.generate.inputs import read_grid
+from millimorph.generate.limits import Limits
 from millimorph.generate.lines import ManifestLine
 from millimorph.generate.local import (
     DatasetReport,
@@ -40,6 +41,7 @@ __all__ = [
     "Failure",
     "Finding",
     "JobStatus",
+    "Limits",
     "ManifestLine",
     "Progress",
     "ReplayReport",

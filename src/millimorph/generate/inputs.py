@@ -1,14 +1,17 @@
 """The cases of an input folder by their headers, and what a pipeline has to know of them all."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from millimorph.errors import FileError, MillimorphError, PipelineError
+from millimorph.generate.child import Step, Work
+from millimorph.generate.limits import Limits
 from millimorph.generate.manifest import RESERVED_NAMES, Failure
+from millimorph.generate.pool import Crew, Died
 from millimorph.generate.sample import collected
 from millimorph.generate.sidecar import Kind
 from millimorph.geometry import ImageGrid, reference_grid
@@ -19,6 +22,7 @@ from millimorph.io.nifti import read_head
 from millimorph.recipe import Pipeline, Reference
 
 _SAME_PLACE_VOXELS = 0.1
+_CASES_PER_READER = 32
 
 
 @dataclass(frozen=True)
@@ -74,12 +78,21 @@ def recognised(patterns: Patterns, layout: Layout) -> DataSet | None:
     )
 
 
+@dataclass(frozen=True)
+class Readers:
+    """The processes that read headers, and what that may take."""
+
+    crew: Crew
+    limits: Limits
+
+
 def read_inputs(
-    patterns: Patterns, data_set: DataSet | None = None
+    patterns: Patterns, data_set: DataSet | None = None, readers: Readers | None = None
 ) -> tuple[tuple[CaseInput, ...], tuple[Failure, ...]]:
     """Find all cases and read their headers; those that lack a file or cannot be read fail.
 
-    The cases are those of the data set, or, without one, those that the patterns find.
+    The cases are those of the data set, or, without one, those that the patterns find. Without
+    readers the headers are read in this process.
 
     Raises FileError for a pattern that is malformed or fits nothing, and if no case is complete.
     """
@@ -88,18 +101,81 @@ def read_inputs(
     else:
         cases = list(data_set.cases)
         lacking = [Failure(one.case, None, one.reason) for one in data_set.lacking]
+    one_grid = data_set is not None and data_set.shares_grid
+    channels = data_set.channel_names if data_set is not None and one_grid else {}
     readable, failures = [], list(lacking)
-    folder = patterns.folder
-    for case in cases:
-        try:
-            if data_set is not None and data_set.shares_grid:
-                _check_channels(case, data_set.channel_names)
-                readable.append(_read_on_one_grid(case))
-            else:
-                readable.append(_read_header(case))
-        except MillimorphError as error:
-            failures.append(Failure(case.id, None, relative_text(str(error), folder)))
+    for found in _headers(cases, _Headers(patterns.folder, one_grid, channels), readers):
+        if isinstance(found, Failure):
+            failures.append(found)
+        else:
+            readable.append(found)
     return tuple(readable), tuple(failures)
+
+
+@dataclass(frozen=True)
+class _Headers:
+    """How the headers of cases are read: `one_grid` says that a case must lie on one.
+
+    Images then have the `channels` that are named by role, and no others.
+    """
+
+    folder: Path
+    one_grid: bool
+    channels: Mapping[str, tuple[str, ...]]
+    limits: Limits | None = None
+
+    def of(self, case: CaseFiles) -> CaseInput | Failure:
+        try:
+            if self.limits is None:
+                return self._read(case)
+            self.limits.check_sizes(_paths(case))
+            with self.limits.on_memory():
+                return self._read(case)
+        except MillimorphError as error:
+            return Failure(case.id, None, relative_text(str(error), self.folder))
+        except MemoryError:
+            if self.limits is None:
+                raise
+            return Failure(case.id, None, self.limits.memory_reason())
+
+    def _read(self, case: CaseFiles) -> CaseInput:
+        if not self.one_grid:
+            return _read_header(case)
+        _check_channels(case, self.channels)
+        return _read_on_one_grid(case)
+
+
+def _headers(
+    cases: Sequence[CaseFiles], headers: _Headers, readers: Readers | None
+) -> Iterator[CaseInput | Failure]:
+    """Read the headers of cases, and keep their order."""
+    if readers is None:
+        yield from map(headers.of, cases)
+        return
+    work = Work(_start, replace(headers, limits=readers.limits))
+    most = 1 + len(cases) // _CASES_PER_READER
+    found: dict[str, CaseInput | Failure] = {}
+    for case, result in readers.crew.each(work, cases, most):
+        if isinstance(result, Died):
+            reason = f"reading a header {result.reason()}; is a file of it damaged?"
+            found[case.id] = Failure(case.id, None, reason)
+        else:
+            found[case.id] = result
+    yield from (found[case.id] for case in cases)
+
+
+def _start(headers: _Headers) -> Callable[[CaseFiles], Iterator[Step | CaseInput | Failure]]:
+    limits = headers.limits or Limits()
+
+    def read(case: CaseFiles) -> Iterator[Step | CaseInput | Failure]:
+        yield Step(None, limits.seconds_for(_paths(case)))
+        yield headers.of(case)
+
+    return read
+
+
+def _paths(case: CaseFiles) -> list[Path]:
+    return [*case.images.values(), *case.labels.values(), *case.landmarks.values()]
 
 
 def read_grid(path: Path) -> ImageGrid:

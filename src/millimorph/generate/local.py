@@ -6,16 +6,18 @@ before anything is written; what is wrong with one case is told, and the other c
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from millimorph.backends.cpus import available_cpus
 from millimorph.designs import Design, Random, with_count
-from millimorph.errors import OutputError
+from millimorph.errors import EngineError, OutputError
+from millimorph.generate.child import Work
 from millimorph.generate.inputs import (
     CaseInput,
     Patterns,
+    Readers,
     pipelines_by_dimension,
     read_inputs,
     recognised,
@@ -30,19 +32,21 @@ from millimorph.generate.manifest import (
     read_quarantine,
     write_quarantine,
 )
-from millimorph.generate.pool import Died, Workers, run_tasks
+from millimorph.generate.pool import Crew
 from millimorph.generate.records import write_records
 from millimorph.generate.request import DatasetRequest, Shard, check_names, check_request
-from millimorph.generate.resuming import Settled, settle
+from millimorph.generate.resuming import ToDo, to_do
 from millimorph.generate.sharing import alone_with_records, joined
+from millimorph.generate.supervision import Settled, supervised
 from millimorph.generate.tabular import has_parquet
 from millimorph.generate.timings import write_timings
-from millimorph.generate.work import Finished, Job, Outcome, SampleMaker, Task
+from millimorph.generate.work import Finished, Job, SampleMaker, Task, start
 from millimorph.recipe import ENGINE, draw, sample_count
 from millimorph.values import plain
 
 DEFAULT_COUNT = 10
 _LARGEST_CHUNK = 16
+_WORKERS_OF_A_CLUSTER = 32
 
 
 @dataclass(frozen=True)
@@ -86,15 +90,17 @@ def generate_dataset(request: DatasetRequest, show: Show | None = None) -> Datas
 
     Raises PipelineError for a pipeline or design that cannot be drawn from, FileError for a folder
     without a matching file, OutputError for an output folder that is not this job's or cannot be
-    written to; then what is finished is complete, and the same request goes on from there.
+    written to, EngineError for workers that cannot be had; then what is finished is complete, and
+    the same request goes on from there.
     """
     begin = time.monotonic()
-    work = prepared(request)
-    tally = _Tally(work.samples, work.failures, begin, show)
-    if work.tasks:
-        claim_output(request.out, request.folder, _record(request, work.job))
-        with joined(request.out):
-            _run(work.job, work.tasks, request, tally)
+    with Crew(request.workers) as crew:
+        work = prepared(request, crew)
+        tally = _Tally(work.samples, work.failures, begin, show)
+        if work.tasks:
+            claim_output(request.out, request.folder, _record(request, work.job))
+            with joined(request.out):
+                _run(work.job, work.tasks, _Hands(request, crew), tally)
     return DatasetReport(
         out=request.out,
         cases=len({case.id for case in work.cases} | {one.case for one in work.failures}),
@@ -123,13 +129,17 @@ class Prepared:
         return sum(task.stop - task.start for task in self.tasks)
 
 
-def prepared(request: DatasetRequest) -> Prepared:
-    """Find everything that can be wrong with a request, and what there is to do."""
+def prepared(request: DatasetRequest, crew: Crew) -> Prepared:
+    """Find everything that can be wrong with a request, and what there is to do.
+
+    The crew reads the headers, if the request has limits.
+    """
     check_request(request)
     patterns = Patterns(request.folder, request.images, request.labels, request.landmarks)
     data_set = recognised(patterns, request.layout)
     check_names(request, data_set)
-    cases, unreadable = read_inputs(patterns, data_set)
+    readers = None if request.limits is None else Readers(crew, request.limits)
+    cases, unreadable = read_inputs(patterns, data_set, readers)
     job, unfit = _job(request, cases)
     counts = {dimension: sample_count(one, job.design) for dimension, one in job.pipelines.items()}
     fitting = [case for case in cases if case.dimension in counts]
@@ -157,36 +167,28 @@ class _Tally:
     def failures(self) -> tuple[Failure, ...]:
         return tuple(self._failures)
 
-    def keep(self, settled: Settled) -> None:
+    def keep(self, found: ToDo) -> None:
         """Count what the manifest says is finished."""
-        self.kept += settled.kept
-        self._done += settled.kept
-        self.warnings.update(settled.warnings)
-        if settled.kept:
+        self.kept += found.kept
+        self._done += found.kept
+        self.warnings.update(found.warnings)
+        if found.kept:
             self._tell()
 
-    def add(self, outcome: Outcome) -> None:
-        """Count one outcome; a failure of the whole case is counted by `end_task`."""
-        match outcome:
+    def add(self, settled: Settled) -> None:
+        """Count one outcome."""
+        self._done += settled.samples
+        match settled.outcome:
             case Finished(line=line, kept=kept, warnings=warnings, seconds=seconds):
                 if seconds is not None:
                     self.seconds[line.sample] = seconds
                 self.kept += kept
                 self.made += not kept
-                self._done += 1
                 self.warnings.update(text.replace(line.sample, "<sample>") for text in warnings)
-            case Failure(index=index):
-                self._failures[outcome] = None
-                self._done += index is not None
-                self._failed += index is not None
+            case Failure():
+                self._failures[settled.outcome] = None
+                self._failed += settled.samples
         self._tell()
-
-    def end_task(self, missing: int) -> None:
-        """Count the samples of a task that had no outcome of their own as failed."""
-        if missing:
-            self._done += missing
-            self._failed += missing
-            self._tell()
 
     def _tell(self) -> None:
         if self._show is not None:
@@ -207,7 +209,8 @@ def _job(request: DatasetRequest, cases: Sequence[CaseInput]) -> tuple[Job, tupl
         seed=seed,
         suffix=request.suffix,
         backend=request.backend,
-        threads=max(1, available_cpus() // request.workers),
+        threads=max(1, available_cpus() // request.workers) if request.scheduler is None else 1,
+        limits=request.limits,
     )
     for pipeline in job.pipelines.values():
         next(draw(pipeline, design, job.seed), None)
@@ -263,36 +266,62 @@ def _record(request: DatasetRequest, job: Job) -> JobRecord:
     )
 
 
-def _run(job: Job, tasks: Sequence[Task], request: DatasetRequest, tally: _Tally) -> None:
+@dataclass(frozen=True)
+class _Hands:
+    """Who makes the samples of a request."""
+
+    request: DatasetRequest
+    crew: Crew
+
+    def settled(self, job: Job, whole: Sequence[Task]) -> Iterator[Settled]:
+        """Make the samples, here, in the crew or on a cluster."""
+        request = self.request
+        if request.scheduler is not None:
+            from millimorph.generate.dask import on_cluster
+
+            return on_cluster(request.scheduler, job, _for_workers(whole, _WORKERS_OF_A_CLUSTER))
+        tasks = _for_workers(whole, request.workers)
+        if job.limits is None and (self.crew.count == 1 or len(tasks) <= 1):
+            return _here(job, tasks)
+        return supervised(self.crew, Work(start, job), tasks)
+
+
+def _here(job: Job, tasks: Sequence[Task]) -> Iterator[Settled]:
+    maker = SampleMaker(job)
+    for task in tasks:
+        left = task.stop - task.start
+        for outcome in maker.outcomes(task):
+            ends = isinstance(outcome, Failure) and outcome.index is None
+            yield Settled(outcome, left if ends else 1)
+            left -= 1
+
+
+def _run(job: Job, tasks: Sequence[Task], hands: _Hands, tally: _Tally) -> None:
     """Do the tasks and keep the records; whatever ends the run, what is finished stays."""
-    settled = settle(job, tasks, available_cpus())
-    tally.keep(settled)
-    notes = _done(job, settled.tasks, request.workers, tally) if settled.tasks else None
+    found = to_do(job, tasks, available_cpus())
+    tally.keep(found)
+    notes = _done(job, found.tasks, hands, tally) if found.tasks else None
     with alone_with_records(job.out):
-        if notes is not None or not settled.is_whole:
+        if notes is not None or not found.is_whole:
             merge_manifest(job.out, None if notes is None else notes.path)
         write_records(job.out)
         write_timings(job.out, tally.seconds)
-        others = _of_other_shards(job.out, tasks) if request.shard.count > 1 else ()
+        others = _of_other_shards(job.out, tasks) if hands.request.shard.count > 1 else ()
         write_quarantine(job.out, {*others, *tally.failures})
     if notes is not None:
         notes.remove()
 
 
-def _done(job: Job, tasks: Sequence[Task], workers: int, tally: _Tally) -> RunNotes:
+def _done(job: Job, tasks: Sequence[Task], hands: _Hands, tally: _Tally) -> RunNotes:
     """Do the tasks; return the notes of what came out."""
     try:
         with RunNotes(job.out) as notes:
-            for task, outcomes in _outcomes(job, _for_workers(tasks, workers), workers):
-                missing = task.stop - task.start
-                for outcome in outcomes:
-                    if isinstance(outcome, Finished):
-                        notes.append(outcome.row)
-                    tally.add(outcome)
-                    missing -= isinstance(outcome, Finished) or outcome.index is not None
-                tally.end_task(missing)
-    except OutputError as error:
-        raise OutputError(
+            for settled in hands.settled(job, tasks):
+                if isinstance(settled.outcome, Finished):
+                    notes.append(settled.outcome.row)
+                tally.add(settled)
+    except (OutputError, EngineError) as error:
+        raise type(error)(
             f"{error}; {tally.made + tally.kept} samples are finished and complete, run the same "
             f"command again to go on"
         ) from None
@@ -313,21 +342,3 @@ def _of_other_shards(out: Path, tasks: Sequence[Task]) -> list[Failure]:
             for task in tasks
         )
     ]
-
-
-def _outcomes(
-    job: Job, tasks: Sequence[Task], workers: int
-) -> Iterator[tuple[Task, Iterable[Outcome]]]:
-    if workers == 1 or len(tasks) <= 1:
-        maker = SampleMaker(job)
-        for task in tasks:
-            yield task, maker.outcomes(task)
-        return
-    crew = Workers(min(workers, len(tasks)), _start, job)
-    for task, result in run_tasks(crew, tasks):
-        yield task, SampleMaker(job).after_death(task) if isinstance(result, Died) else result
-
-
-def _start(job: Job) -> Callable[[Task], list[Outcome]]:
-    maker = SampleMaker(job)
-    return lambda task: list(maker.outcomes(task))

@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from millimorph.errors import OutputError
+from millimorph.generate.child import Work
 from millimorph.generate.local import Prepared, prepared
 from millimorph.generate.manifest import Failure, read_manifest
+from millimorph.generate.pool import Crew
 from millimorph.generate.request import DatasetRequest
-from millimorph.generate.work import Finished, SampleMaker, Task
+from millimorph.generate.supervision import supervised
+from millimorph.generate.work import Finished, Task, start
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,10 @@ def plan_dataset(request: DatasetRequest) -> DatasetPlan:
 
     Raises what `generate_dataset` raises for the request itself.
     """
-    work = prepared(request)
+    with Crew(1) as crew:
+        work = prepared(request, crew)
+        sample = _measured(work, crew) if work.tasks else None
     there = len(read_manifest(request.out)) if request.out.is_dir() else 0
-    sample = _measured(work) if work.tasks else None
     measured = sample if isinstance(sample, tuple) else (None, None)
     return DatasetPlan(
         samples=work.samples,
@@ -64,18 +68,18 @@ def plan_dataset(request: DatasetRequest) -> DatasetPlan:
     )
 
 
-def _measured(work: Prepared) -> tuple[int, float] | Failure:
+def _measured(work: Prepared, crew: Crew) -> tuple[int, float] | Failure:
     """Bytes and seconds of a sample; it is made twice, for the first may compile kernels."""
     case = work.tasks[0].case
     seconds = 0.0
     for _ in range(2):
         with tempfile.TemporaryDirectory(prefix="millimorph-plan-") as folder:
-            maker = SampleMaker(replace(work.job, out=Path(folder)))
+            job = replace(work.job, out=Path(folder))
             begin = time.monotonic()
-            (outcome,) = maker.outcomes(Task(case, 0, 1))
+            (settled,) = supervised(crew, Work(start, job), [Task(case, 0, 1)])
             seconds = time.monotonic() - begin
-            if not isinstance(outcome, Finished):
-                return outcome
+            if not isinstance(settled.outcome, Finished):
+                return settled.outcome
             size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
     return size, seconds
 

@@ -1,29 +1,28 @@
-"""Tasks in worker processes, supervised: a killed worker costs its task a retry, not the job.
+"""Tasks in worker processes, supervised: what happens to a worker costs its own task, no other.
 
-Processes are spawned, never forked (ITK's threads do not survive a fork). A worker that dies
-breaks the whole `ProcessPoolExecutor`, and nothing tells whose fault it was; so every task then in
-flight is tried again alone, and only a task that dies alone is given up.
+Workers are programs of their own (`child`), not forks: ITK's threads do not survive a fork, and the
+script that calls us need not be importable. Each has one task at a time and says before every step
+how long it may take, so that a worker that died, hangs or was stopped is known, and what it did.
 """
 
 import os
+import pickle
+import queue
 import signal
+import subprocess
+import sys
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from dataclasses import dataclass
-from multiprocessing import connection, get_context
-from typing import Any, Generic, TypeVar
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import IO, Any, Literal, Self, assert_never
 
-Job = TypeVar("Job")
-Task = TypeVar("Task")
-Result = TypeVar("Result")
+from millimorph.errors import EngineError
+from millimorph.generate.child import Made, Message, Raised, Ready, Step, Work
 
-Start = Callable[[Job], Callable[[Task], Result]]
-
-_TRIES_ALONE = 2
 _ONE_THREAD = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -31,149 +30,301 @@ _ONE_THREAD = (
     "VECLIB_MAXIMUM_THREADS",
     "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
 )
+_PROGRAM = (
+    "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); "
+    "from millimorph.generate.child import main; main({idle_s})"
+)
+_SECONDS_TO_START = 120.0
+_SECONDS_TO_END = 5.0
+_SECONDS_BETWEEN_LOOKS = 2.0
+_LOOKS_WHILE_STOPPED = 3
+_MOST_FALSE_STARTS = 5
 
-
-class Died:
-    """Stands for the result of a task whose worker died every time."""
+Cause = Literal["was killed", "took too long", "was stopped"]
 
 
 @dataclass(frozen=True)
-class Workers(Generic[Job, Task, Result]):
-    """How many processes, and what each does: `start(job)` once, then its result per task.
+class Died:
+    """A worker ended in the middle of a task: at which step, why, and its exit code if it had one.
 
-    `start` is a function of a module, since it travels by name. BLAS and ITK get one thread in
-    each process; ours are an argument of `run`.
+    `step` is None if the task had not announced any.
+    """
+
+    step: Step | None
+    cause: Cause
+    exit_code: int | None
+
+    def reason(self) -> str:
+        """What befell the worker, as the end of a sentence about it."""
+        match self.cause:
+            case "took too long":
+                seconds = self.step.seconds if self.step is not None else _SECONDS_TO_START
+                return f"took more than {seconds:.0f} s"
+            case "was stopped":
+                return "was stopped by a signal and did not go on"
+            case "was killed":
+                return f"ended with {_exit_text(self.exit_code)}"
+            case _:
+                assert_never(self.cause)
+
+
+@dataclass(eq=False)
+class _Worker:
+    """A process, what it was told to do and what it last said."""
+
+    process: "subprocess.Popen[bytes]"
+    deadline: float
+    ear: threading.Thread | None = None
+    ready: bool = False
+    work: Work | None = None
+    task: Any = None
+    busy: bool = False
+    step: Step | None = None
+    looks_while_stopped: int = 0
+
+
+@dataclass
+class Crew:
+    """Up to `count` workers, begun when there is work for them and kept until the block ends.
+
+    With `idle_s` a worker ends by itself when it has waited that long. BLAS and ITK get one thread
+    in each; ours are an argument of `run`.
     """
 
     count: int
-    start: Start[Job, Task, Result]
-    job: Job
+    idle_s: float | None = None
+    _workers: list[_Worker] = field(default_factory=list, init=False)
+    _news: "queue.SimpleQueue[tuple[_Worker, Message | None]]" = field(
+        default_factory=queue.SimpleQueue, init=False
+    )
+    _false_starts: int = field(default=0, init=False)
+    _looked: float = field(default=0.0, init=False)
 
+    def __enter__(self) -> Self:
+        return self
 
-def run_tasks(
-    workers: Workers[Job, Task, Result], tasks: Iterable[Task]
-) -> Iterator[tuple[Task, Result | Died]]:
-    """Yield every task with its result, as they finish.
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
-    An exception that a task raises ends the run and comes out here. At most two tasks per process
-    are handed out at a time.
-    """
-    waiting = deque(tasks)
-    with _one_thread():
-        while waiting:
-            suspects = yield from _until_one_dies(workers, waiting)
-            for task in suspects:
-                result: Result | Died = _alone(workers, task)
+    def close(self) -> None:
+        """End all workers: those that wait by themselves, others at once."""
+        for worker in self._workers:
+            if worker.busy or not worker.ready:
+                worker.process.kill()
+            with suppress(OSError):
+                _input(worker).close()
+        for worker in self._workers:
+            _wait_for(worker)
+        self._workers.clear()
+
+    def run(
+        self, work: Work, waiting: deque[Any], most: int | None = None
+    ) -> Iterator[tuple[Any, Any | Died]]:
+        """Yield each result with its task as it comes, and `Died` for a task whose worker died.
+
+        The caller may add to `waiting` at any time. At most `most` workers take part. What a task
+        raises comes out here and ends the run.
+        """
+        count = self.count if most is None else min(most, self.count)
+        self._looked = time.monotonic()
+        try:
+            while waiting or any(worker.busy for worker in self._workers):
+                self._hand_out(work, waiting, count)
+                yield from self._heard(waiting)
+        finally:
+            for worker in [worker for worker in self._workers if worker.busy]:
+                self._drop(worker)
+
+    def each(
+        self, work: Work, tasks: Iterable[Any], most: int | None = None
+    ) -> Iterator[tuple[Any, Any | Died]]:
+        """Yield one result for each task; one whose worker was killed is tried once more."""
+        waiting, again = deque(tasks), list[Any]()
+        for task, result in self.run(work, waiting, most):
+            killed = isinstance(result, Died) and result.cause != "took too long"
+            if killed and not any(one is task for one in again):
+                again.append(task)
+                waiting.append(task)
+            else:
                 yield task, result
 
+    def _hand_out(self, work: Work, waiting: deque[Any], count: int) -> None:
+        for worker in self._workers:
+            if waiting and worker.ready and not worker.busy:
+                self._order(worker, work, waiting.popleft())
+        coming = sum(1 for worker in self._workers if not worker.ready)
+        while len(self._workers) < count and coming < len(waiting):
+            self._workers.append(self._begun())
+            coming += 1
 
-def _until_one_dies(
-    workers: Workers[Job, Task, Result], waiting: deque[Task]
-) -> Generator[tuple[Task, Result | Died], None, list[Task]]:
-    """Work until nothing waits or a worker dies; return the tasks that were in flight then."""
-    flying: dict[Future[Result], Task] = {}
-    with _pool(workers, workers.count) as pool:
+    def _order(self, worker: _Worker, work: Work, task: Any) -> None:
+        worker.task, worker.busy, worker.step = task, True, None
+        worker.deadline = time.monotonic() + _SECONDS_TO_START
+        orders = [task] if worker.work is work else [work, task]
+        with suppress(OSError):  # if it is dead, that is heard of in a moment
+            _tell(worker, *orders)
+        worker.work = work
+
+    def _begun(self) -> _Worker:
+        environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1")}
+        command = [sys.executable, "-P", "-c", _PROGRAM.format(idle_s=self.idle_s)]
+        with _signals_held():
+            process = subprocess.Popen(  # noqa: S603 - our own program
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+            )
+        worker = _Worker(process, time.monotonic() + _SECONDS_TO_START)
+        with suppress(OSError):
+            _tell(worker, sys.path)
+        worker.ear = threading.Thread(target=self._listen, args=(worker,), daemon=True)
+        worker.ear.start()
+        return worker
+
+    def _listen(self, worker: _Worker) -> None:
+        """Hand on what a worker says; None when it has ended."""
+        with _output(worker) as stream:
+            while True:
+                try:
+                    message = pickle.load(stream)  # noqa: S301 - from a process that we began
+                except Exception:  # noqa: BLE001 - it ended, perhaps in the middle of a word
+                    break
+                self._news.put((worker, message))
+        self._news.put((worker, None))
+
+    def _heard(self, waiting: deque[Any]) -> Iterator[tuple[Any, Any | Died]]:
+        """Take in one message, or look whether all workers are alive if there is none."""
         try:
-            while waiting or flying:
-                while waiting and len(flying) < 2 * workers.count:
-                    flying[_submit(pool, waiting[0])] = waiting[0]
-                    waiting.popleft()
-                finished, _ = wait(flying, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    result = future.result()
-                    yield flying.pop(future), result
-        except BrokenProcessPool:
-            return list(flying.values())
-    return []
+            worker, message = self._news.get(timeout=_SECONDS_BETWEEN_LOOKS)
+        except queue.Empty:
+            yield from self._overdue(waiting)
+            return
+        if worker not in self._workers:
+            return
+        match message:
+            case Ready():
+                worker.ready, worker.busy = True, False
+            case Step():
+                worker.step, self._false_starts = message, 0
+                worker.deadline = time.monotonic() + message.seconds
+            case Made(result=result):
+                if worker.step is not None:
+                    worker.deadline = time.monotonic() + worker.step.seconds
+                yield worker.task, result
+            case Raised(error=error):
+                raise error
+            case None:
+                yield from self._lost(worker, "was killed", waiting)
+        if time.monotonic() - self._looked > _SECONDS_BETWEEN_LOOKS:
+            yield from self._overdue(waiting)
 
-
-def _alone(workers: Workers[Job, Task, Result], task: Task) -> Result | Died:
-    """Try a task in a process of its own."""
-    for _ in range(_TRIES_ALONE):
-        with _pool(workers, 1) as pool:
-            try:
-                result: Result = _submit(pool, task).result()
-            except BrokenProcessPool:
+    def _overdue(self, waiting: deque[Any]) -> Iterator[tuple[Any, Any | Died]]:
+        """End the workers that hang or are stopped. Time in which nobody looked does not count."""
+        now = time.monotonic()
+        unseen = max(0.0, now - self._looked - 2 * _SECONDS_BETWEEN_LOOKS)
+        self._looked = now
+        for worker in list(self._workers):
+            if worker.ready and not worker.busy:
                 continue
-            return result
-    return Died()
+            worker.deadline += unseen
+            stopped = _is_stopped(worker)
+            worker.looks_while_stopped = worker.looks_while_stopped + 1 if stopped else 0
+            if worker.looks_while_stopped >= _LOOKS_WHILE_STOPPED:
+                yield from self._lost(worker, "was stopped", waiting)
+            elif now > worker.deadline:
+                yield from self._lost(worker, "took too long", waiting)
+
+    def _lost(
+        self, worker: _Worker, cause: Cause, waiting: deque[Any]
+    ) -> Iterator[tuple[Any, Any | Died]]:
+        """Part with a worker; a task that it had not begun is nobody's fault and waits again."""
+        self._drop(worker)
+        if worker.busy and worker.step is not None:
+            yield worker.task, Died(worker.step, cause, worker.process.poll())
+            return
+        if worker.busy:
+            waiting.appendleft(worker.task)
+        if worker.busy or not worker.ready:
+            self._false_starts += 1
+        if self._false_starts >= _MOST_FALSE_STARTS:
+            raise EngineError(
+                f"no worker process could be started with {sys.executable}; the last one "
+                f"{Died(None, cause, worker.process.poll()).reason()}"
+            )
+
+    def _drop(self, worker: _Worker) -> None:
+        self._workers.remove(worker)
+        worker.process.kill()
+        with suppress(OSError):
+            _input(worker).close()
+        _wait_for(worker)
+
+
+def _tell(worker: _Worker, *orders: Any) -> None:
+    stream = _input(worker)
+    for order in orders:
+        stream.write(pickle.dumps(order))
+    stream.flush()
+
+
+def _input(worker: _Worker) -> IO[bytes]:
+    if worker.process.stdin is None:
+        raise OSError("the worker has no input")
+    return worker.process.stdin
+
+
+def _output(worker: _Worker) -> IO[bytes]:
+    if worker.process.stdout is None:
+        raise OSError("the worker has no output")
+    return worker.process.stdout
+
+
+def _wait_for(worker: _Worker) -> None:
+    """Wait for the end; a process that the kernel cannot end yet will not run again either."""
+    try:
+        worker.process.wait(_SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        worker.process.kill()
+    if worker.ear is not None:
+        worker.ear.join(_SECONDS_TO_END)
+
+
+def _is_stopped(worker: _Worker) -> bool:
+    """Whether a signal has stopped the process; False where the system does not tell."""
+    if not (hasattr(os, "waitid") and hasattr(os, "WSTOPPED")):
+        return False
+    try:
+        state = os.waitid(
+            os.P_PID, worker.process.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT | os.WEXITED
+        )
+    except ChildProcessError:
+        return False
+    return state is not None and state.si_code == os.CLD_STOPPED
 
 
 @contextmanager
-def _pool(workers: Workers[Job, Task, Result], count: int) -> Iterator[ProcessPoolExecutor]:
-    """Hold a pool. Left by an error it drops what has not begun, by an interrupt it stops at once.
-
-    Each worker listens to a pipe whose other end only this process has: when it closes, be it that
-    this process was killed, the worker ends.
-    """
-    context = get_context("spawn")
-    ear, mouth = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(
-        count, context, initializer=_begin, initargs=(ear, workers.start, workers.job)
-    )
-    try:
-        yield pool
-    except Exception:
-        raise
-    except BaseException:
-        mouth.close()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        mouth.close()
-        ear.close()
-
-
-def _submit(pool: ProcessPoolExecutor, task: Any) -> Future[Any]:
-    """Hand out a task; processes begun here hold interrupts back until they can ignore them.
+def _signals_held() -> Iterator[None]:
+    """Begin a process that holds interrupts back until it ignores them.
 
     A Ctrl-C goes to the whole group, and a process that is still importing would print a traceback.
     """
     if not hasattr(signal, "pthread_sigmask"):
-        return pool.submit(_work, task)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
-        return pool.submit(_work, task)
+        yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Set the variables that bound a child's threads; libraries read them when they load."""
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+def _exit_text(code: int | None) -> str:
+    if code is None or code >= 0:
+        return f"exit code {code}"
     try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-_task_function: Callable[[Any], Any] | None = None
-
-
-def _begin(
-    ear: connection.Connection, start: Callable[[Any], Callable[[Any], Any]], job: object
-) -> None:
-    """Prepare a worker: an interrupt is the parent's business, and no parent means no work."""
-    global _task_function  # noqa: PLW0603 - a process serves one job
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    threading.Thread(target=_end_with_parent, args=(ear,), daemon=True).start()
-    _task_function = start(job)
-
-
-def _end_with_parent(ear: connection.Connection) -> None:
-    connection.wait([ear])
-    os._exit(1)
-
-
-def _work(task: Any) -> Any:
-    if _task_function is None:
-        raise RuntimeError("the worker was not prepared")
-    return _task_function(task)
+        return f"signal {signal.Signals(-code).name}"
+    except ValueError:
+        return f"signal {-code}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from millimorph.errors import ImageError, PipelineError
+from millimorph.generate.limits import Limits
 from millimorph.images import check_name
 from millimorph.io import DataSet, Layout, b2nd
 from millimorph.io.extensions import BLOSC2_EXTENSIONS, WRITTEN_EXTENSIONS
@@ -49,6 +50,9 @@ class DatasetRequest:
     whose default is Random with 10 samples per case; `seed` wins over the pipeline's. `suffix` is
     the file type of images and labels.
     With a `shard` only that part of the samples is made; all parts together make all of them.
+    Files are read and samples made in processes that are held to `limits`; without any, one worker
+    is this process itself. `scheduler` is the address of a Dask scheduler, whose workers then make
+    the samples instead.
     """
 
     folder: Path
@@ -64,6 +68,8 @@ class DatasetRequest:
     backend: Backend = "cpu"
     layout: Layout = "auto"
     shard: Shard = field(default_factory=lambda: Shard(1, 1))
+    limits: Limits | None = field(default_factory=Limits)
+    scheduler: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "folder", Path(self.folder))

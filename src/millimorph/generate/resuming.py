@@ -26,7 +26,7 @@ Digest = tuple[str, str, int]
 
 
 @dataclass(frozen=True)
-class Settled:
+class ToDo:
     """What there is to do, and how many samples need nothing; `warnings` are those of these.
 
     `is_whole`: the manifest holds these samples and nothing else.
@@ -47,7 +47,7 @@ class _Known:
     finished: bytearray
 
 
-def settle(job: Job, tasks: Sequence[Task], threads: int) -> Settled:
+def to_do(job: Job, tasks: Sequence[Task], threads: int) -> ToDo:
     """Take out of tasks what is finished already; `threads` digest the sources."""
     known = _known(job, tasks, threads)
     kept, warnings = 0, Counter[str]()
@@ -65,7 +65,7 @@ def settle(job: Job, tasks: Sequence[Task], threads: int) -> Settled:
         warnings.update(text.replace(line.sample, "<sample>") for text in content["warnings"])
     rest = [part for task in tasks for part in _missing(task, known.get(task.case.id))]
     is_whole = manifest.is_file() and manifest.stat().st_size == length
-    return Settled(tuple(rest), kept, warnings, is_whole)
+    return ToDo(tuple(rest), kept, warnings, is_whole)
 
 
 def _known(job: Job, tasks: Sequence[Task], threads: int) -> dict[str, _Known]:

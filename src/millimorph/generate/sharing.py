@@ -18,7 +18,10 @@ from millimorph.io.atomic import TEMPORARY_PREFIX
 
 @contextmanager
 def joined(out: Path) -> Iterator[None]:
-    """Take part in a folder; the first to come clears what killed runs left half written."""
+    """Take part in a folder; clear what killed runs left half written, if none is at work.
+
+    A run that does not end well clears up too, for its workers were stopped.
+    """
     try:
         import fcntl
     except ImportError:
@@ -31,7 +34,13 @@ def joined(out: Path) -> Iterator[None]:
             _clear(out)
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_SH)
-        yield
+        try:
+            yield
+        except BaseException:
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _clear(out)
+            raise
     finally:
         os.close(descriptor)
 

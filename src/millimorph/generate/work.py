@@ -6,14 +6,17 @@ as an exception, since it concerns every sample.
 
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from millimorph.compiler import compile as compile_recipe
 from millimorph.designs import Design
 from millimorph.errors import FileError, MillimorphError, OutputError
+from millimorph.generate.child import Step
 from millimorph.generate.inputs import CaseInput, relative_text
+from millimorph.generate.limits import Limits
 from millimorph.generate.lines import ManifestLine, manifest_content, sealed
 from millimorph.generate.manifest import Failure
 from millimorph.generate.measuring import LabelCounts, counted, measured
@@ -49,6 +52,7 @@ class Job:
     suffix: str
     backend: Backend
     threads: int
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True)
@@ -102,31 +106,36 @@ class SampleMaker:
 
         Raises OutputError when a file cannot be written.
         """
+        return (one for one in self.steps(task) if not isinstance(one, Step))
+
+    def steps(self, task: Task) -> Iterator[Step | Outcome]:
+        """Yield the outcomes, and before each piece of work what it is and how long it may take.
+
+        A step without an index is to read files of the case.
+        """
+        limits = self._job.limits or Limits()
+        reading = Step(None, limits.seconds_for(path for _, _, path in task.case.files))
         try:
+            yield reading
             opened = self._open(task.case)
             for recipe in self._recipes(task):
-                outcome = self._outcome(recipe, opened)
-                yield outcome
-                if isinstance(outcome, Failure) and outcome.index is None:
-                    return
+                kept = _kept(recipe, opened.sources, self._case_folder(recipe.case))
+                if kept is not None:
+                    yield replace(_finished(*kept, None), kept=True)
+                    continue
+                if opened.case is None:
+                    yield reading
+                    opened.case = self._read(opened)
+                    opened.counts = {
+                        name: counted(labels, self._job.backend)
+                        for name, labels in opened.case.labels.items()
+                    }
+                yield Step(recipe.index, limits.sample_seconds)
+                yield self._outcome(recipe, opened, opened.case)
         except OutputError:
             raise
         except Exception as error:  # noqa: BLE001 - one bad case must not end the job
             yield Failure(task.case.id, None, self._reason(error))
-
-    def after_death(self, task: Task) -> Iterator[Outcome]:
-        """Yield what a task had finished before its worker died for good, then the failure."""
-        sources = self._open(task.case).sources
-        for recipe in self._recipes(task):
-            kept = _kept(recipe, sources, self._case_folder(recipe.case))
-            if kept is not None:
-                yield _finished(*kept, None)
-        yield Failure(
-            task.case.id,
-            None,
-            f"the process that made samples {task.start} to {task.stop - 1} was killed each time "
-            f"(out of memory?); try fewer --workers",
-        )
 
     def _recipes(self, task: Task) -> Iterator[Recipe]:
         job = self._job
@@ -137,21 +146,29 @@ class SampleMaker:
         if self._opened is None or self._opened.sources.case != case.id:
             self._opened = None
             files = {role: (kind, path) for role, kind, path in case.files}
+            if self._job.limits is not None:
+                self._job.limits.check_sizes(path for _, path in files.values())
             own = (files, case.fourth_axis, case.group)
             self._opened = _Opened(find_sources(case.id, self._job.folder, *own))
         return self._opened
 
-    def _outcome(self, recipe: Recipe, opened: _Opened) -> Outcome:
+    def _read(self, opened: _Opened) -> Case:
+        limits = self._job.limits
+        with collected(opened.warnings), nullcontext() if limits is None else limits.on_memory():
+            try:
+                return read_case(opened.sources)
+            except MemoryError:
+                if limits is None:
+                    raise
+                raise FileError(limits.memory_reason()) from None
+
+    def _outcome(self, recipe: Recipe, opened: _Opened, case: Case) -> Outcome:
         folder = self._case_folder(recipe.case)
-        kept = _kept(recipe, opened.sources, folder)
-        if kept is not None:
-            return replace(_finished(*kept, None), kept=True)
         begin = time.monotonic()
         try:
-            sample = self._sample(recipe, opened)
+            sample = self._sample(recipe, opened, case)
         except Exception as error:  # noqa: BLE001 - one bad case must not end the job
-            index = None if opened.case is None else recipe.index
-            return Failure(recipe.case, index, self._reason(error))
+            return Failure(recipe.case, recipe.index, self._reason(error))
         try:
             folder.mkdir(exist_ok=True)
             names = file_names(sample.result, recipe.index, self._job.suffix)
@@ -164,17 +181,11 @@ class SampleMaker:
             return Failure(recipe.case, recipe.index, self._reason(error))
         return _finished(sidecar, text, time.monotonic() - begin)
 
-    def _sample(self, recipe: Recipe, opened: _Opened) -> Sample:
-        if opened.case is None:
-            with collected(opened.warnings):
-                opened.case = read_case(opened.sources)
-            opened.counts = {
-                name: counted(one, self._job.backend) for name, one in opened.case.labels.items()
-            }
+    def _sample(self, recipe: Recipe, opened: _Opened, case: Case) -> Sample:
         said = list(opened.warnings)
         with collected(said):
-            program = compile_recipe(recipe, opened.case)
-            result = run(program, opened.case, self._job.backend, threads=self._job.threads)
+            program = compile_recipe(recipe, case)
+            result = run(program, case, self._job.backend, threads=self._job.threads)
         told = tuple(dict.fromkeys(self._without_paths(text) for text in said))
         backend = self._job.backend
         facts = measured(program, opened.counts, result, backend)
@@ -221,3 +232,8 @@ def _finished(sidecar: Sidecar, text: bytes, seconds: float | None) -> Finished:
     content = manifest_content(sidecar, str(sidecar.recipe["case"]), text)
     line = ManifestLine.of(content)
     return Finished(line, sealed(content), kept=False, warnings=sidecar.warnings, seconds=seconds)
+
+
+def start(job: Job) -> Callable[[Task], Iterator[Step | Outcome]]:
+    """Prepare a worker process."""
+    return SampleMaker(job).steps

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from millimorph.errors import FileError, MillimorphError, MillimorphWarning
+from millimorph.generate.child import Step, Work
+from millimorph.generate.limits import Limits
+from millimorph.generate.pool import Crew, Died
 from millimorph.geometry import ImageGrid
 from millimorph.images import Landmarks, ScalarImage
 from millimorph.io import (
@@ -35,6 +38,8 @@ from millimorph.report.patterns import FoundFile, Kind, Suggestion, suggest_patt
 _NAMED_LABELS = ("label", "seg", "mask", "organ", "annotation", "parcel")
 
 Progress = Callable[[int, int], None]
+
+_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -136,11 +141,14 @@ class FolderInspection:
 Inspection = FileInspection | FolderInspection
 
 
-def inspect_path(path: Path | str, progress: Progress | None = None) -> Inspection:
+def inspect_path(
+    path: Path | str, progress: Progress | None = None, limits: Limits = _LIMITS
+) -> Inspection:
     """Read a file, a folder with a DICOM series, or all files of a folder, and say what they hold.
 
-    Voxels are read, so damage is found. Files of a folder that cannot be read are listed with the
-    reason; a single file raises. `progress` is called with the files done and their number.
+    Voxels are read, in a process held to the limits, so damage is found. Files of a folder that
+    cannot be read are listed with the reason; a single file raises. `progress` is called with the
+    files done and their number.
 
     Raises:
         FileError: when the path does not exist, or the single file cannot be read.
@@ -149,29 +157,33 @@ def inspect_path(path: Path | str, progress: Progress | None = None) -> Inspecti
     if not place.exists():
         raise FileError(f"{place}: there is no such file or folder")
     if place.is_dir() and not is_dicom_folder(place):
-        return _inspect_folder(place, progress)
-    found = _inspect_entry(place, str(place), place.name)
+        return _inspect_folder(place, progress, limits)
+    (found,) = _inspections([_Entry(place, str(place), place.name)], None, limits)
     if found.error is not None:
         raise FileError(found.error)
     return found
 
 
-def _inspect_folder(folder: Path, progress: Progress | None) -> FolderInspection:
+def _inspect_folder(folder: Path, progress: Progress | None, limits: Limits) -> FolderInspection:
     data_set, layout_error = _layout(folder)
     described = None if data_set is None else data_set.description
     labels = _label_files(data_set)
     channels = _channel_files(data_set)
     everything = list(_entries(folder))
     entries = [entry for entry in everything if _is_looked_at(entry) and entry != described]
-    files = []
-    for number, entry in enumerate(entries):
-        if progress is not None:
-            progress(number, len(entries))
-        name = _NAMED_LABELS[0] if entry in labels else entry.name
-        axis: FourthAxis = "channels" if entry in channels else "frames"
-        files.append(_inspect_entry(entry, entry.relative_to(folder).as_posix(), name, axis))
-    if progress is not None:
-        progress(len(entries), len(entries))
+    files = _inspections(
+        [
+            _Entry(
+                entry,
+                entry.relative_to(folder).as_posix(),
+                _NAMED_LABELS[0] if entry in labels else entry.name,
+                "channels" if entry in channels else "frames",
+            )
+            for entry in entries
+        ],
+        progress,
+        limits,
+    )
     found = [FoundFile(file.path, file.kind) for file in files if file.kind is not None]
     suggestion = suggest_patterns(found) if data_set is None else None
     command = _next_command(folder, files, suggestion, data_set or layout_error)
@@ -219,6 +231,47 @@ def _channel_files(data_set: DataSet | None) -> frozenset[Path]:
     return frozenset(
         path for case in cases if case.fourth_axis == "channels" for path in case.images.values()
     )
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A file or DICOM folder, how it is shown, and a name that may tell what it is."""
+
+    path: Path
+    shown: str
+    name: str
+    fourth_axis: FourthAxis = "frames"
+
+
+def _inspections(
+    entries: list[_Entry], progress: Progress | None, limits: Limits
+) -> list[FileInspection]:
+    """Inspect entries in a process of their own, which may crash or hang."""
+    tell = progress or (lambda _done, _total: None)
+    tell(0, len(entries))
+    found = {}
+    with Crew(1) as crew:
+        for entry, result in crew.each(Work(_start, limits), entries):
+            if isinstance(result, Died):
+                told = f"{entry.path}: reading it {result.reason()}; is it damaged?"
+                found[entry] = FileInspection(entry.shown, error=told)
+            else:
+                found[entry] = result
+            tell(len(found), len(entries))
+    return [found[entry] for entry in entries]
+
+
+def _start(limits: Limits) -> Callable[[_Entry], Iterator[Step | FileInspection]]:
+    def read(entry: _Entry) -> Iterator[Step | FileInspection]:
+        yield Step(None, limits.seconds_for([entry.path]))
+        try:
+            with limits.on_memory():
+                found = _inspect_entry(entry.path, entry.shown, entry.name, entry.fourth_axis)
+        except MemoryError:
+            found = FileInspection(entry.shown, error=f"{entry.path}: {limits.memory_reason()}")
+        yield found
+
+    return read
 
 
 def _inspect_entry(

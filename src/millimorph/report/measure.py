@@ -1,6 +1,7 @@
 """What is in an array: its range, and whether it looks like a label map."""
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ MOST_LABELS = 1000
 _LARGEST_SPAN = 2**24
 _MOST_FOR_PERCENTILES = 4_000_000
 _AGREEING = 0.5
+_PART = 1 << 20
 _LOWEST_HU, _HIGHEST_AIR_HU = -4096.0, -700.0
 
 
@@ -73,35 +75,46 @@ def measure(image: ScalarImage) -> Values:
 
 def label_counts(image: ScalarImage) -> tuple[LabelCount, ...] | None:
     """How often each value occurs, if all are whole numbers and at most a thousand differ."""
-    whole = _as_whole_numbers(image.array)
-    if whole is None:
+    flat = image.array.reshape(-1)
+    parts = [flat[start : start + _PART] for start in range(0, flat.size, _PART)]
+    if not all(map(_is_whole, parts)):
         return None
-    low, high = int(np.min(whole)), int(np.max(whole))
-    if high - low <= _LARGEST_SPAN:
-        counts = np.bincount((whole.reshape(-1) - low).astype(np.int64))
-        values = np.flatnonzero(counts)
-        numbers, occurrences = values + low, counts[values]
-    else:
-        numbers, occurrences = np.unique(whole, return_counts=True)
-    if len(numbers) > MOST_LABELS:
+    low, high = int(np.min(flat)), int(np.max(flat))
+    counts = _counts_of_few(parts) if high - low > _LARGEST_SPAN else _counts(parts, low, high)
+    if counts is None or len(counts) > MOST_LABELS:
         return None
     voxel = float(np.prod(image.grid.spacing_mm))
-    pairs = zip(numbers.tolist(), occurrences.tolist(), strict=True)
-    return tuple(LabelCount(value, count, count * voxel) for value, count in pairs)
+    return tuple(LabelCount(value, count, count * voxel) for value, count in counts.items())
 
 
-def _as_whole_numbers(array: npt.NDArray[Any]) -> npt.NDArray[np.int64] | None:
-    """The values as integers; None if one is not whole or does not fit."""
-    if array.dtype.kind != "f":
-        if array.dtype.itemsize < 8:
-            return array.astype(np.int64)
-        fits = int(np.min(array)) > -(2**53) and int(np.max(array)) < 2**53
-        return array.astype(np.int64) if fits else None
-    start = array.reshape(-1)[:10_000]
-    for part in (start, array):
-        if not (np.isfinite(part).all() and (np.rint(part) == part).all()):
+def _counts(parts: list[npt.NDArray[Any]], low: int, high: int) -> dict[int, int]:
+    """Count values by their distance from the lowest; parts keep copies small."""
+    total = np.zeros(high - low + 1, np.int64)
+    for part in parts:
+        found = np.bincount(part.astype(np.int64) - low)
+        total[: len(found)] += found
+    values = np.flatnonzero(total)
+    return dict(zip((values + low).tolist(), total[values].tolist(), strict=True))
+
+
+def _counts_of_few(parts: list[npt.NDArray[Any]]) -> dict[int, int] | None:
+    """Count values that lie far apart; None once there are too many for labels."""
+    total: Counter[int] = Counter()
+    for part in parts:
+        numbers, occurrences = np.unique(part.astype(np.int64), return_counts=True)
+        total.update(dict(zip(numbers.tolist(), occurrences.tolist(), strict=True)))
+        if len(total) > MOST_LABELS:
             return None
-    return array.astype(np.int64) if float(np.abs(array).max()) < 2**53 else None
+    return dict(sorted(total.items()))
+
+
+def _is_whole(part: npt.NDArray[Any]) -> bool:
+    """Whether all values are whole numbers that fit 53 bits."""
+    if part.dtype.kind != "f":
+        small = part.dtype.itemsize < 8
+        return small or bool(int(part.min()) > -(2**53) and int(part.max()) < 2**53)
+    whole = np.isfinite(part).all() and (np.rint(part) == part).all()
+    return bool(whole and float(np.abs(part).max()) < 2**53)
 
 
 def looks_like_labels(image: ScalarImage, counts: tuple[LabelCount, ...] | None) -> bool:
