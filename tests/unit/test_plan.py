@@ -1,9 +1,14 @@
 """`plan_dataset` says what a run would do and take, and leaves everything as it is."""
 
-from data_sets import request, tree, write_cases
+import shutil
+
+import pytest
+from data_sets import PIPELINE, request, tree, write_cases
 
 from millimorph.cli import run_command
-from millimorph.generate import generate_dataset, plan_dataset
+from millimorph.errors import OutputError
+from millimorph.generate import generate_dataset, plan_dataset, space
+from millimorph.recipe import Reference
 
 
 def test_a_plan_counts_samples_and_measures_one(tmp_path):
@@ -42,3 +47,40 @@ def test_dry_run_writes_nothing_and_says_what_it_would_take(tmp_path, capsys):
     assert "disk:" in told
     assert "time:" in told
     assert not out.exists()
+
+
+class Disk:
+    """A disk with so many bytes free."""
+
+    def __init__(self, free):
+        self.free = free
+
+
+@pytest.mark.parametrize("reference", [None, Reference(size=(12, 10, 8))])
+def test_samples_that_clearly_do_not_fit_are_refused_before_one_is_made(
+    tmp_path, monkeypatch, reference
+):
+    inputs, out = write_cases(tmp_path), tmp_path / "out"
+    asked = request(inputs, out, pipeline=PIPELINE.replace(reference=reference))
+    each = plan_dataset(asked).bytes_each
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(4 * each))
+    with pytest.raises(OutputError, match=r"are needed for 9 samples.*are free.*--out"):
+        generate_dataset(asked)
+    assert {path.name for path in out.rglob("*")} == {"job.json"}
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(12 * each))
+    assert generate_dataset(asked).made == 9
+
+
+def test_only_what_is_still_to_be_made_has_to_fit(tmp_path, monkeypatch):
+    inputs, out = write_cases(tmp_path), tmp_path / "out"
+    generate_dataset(request(inputs, out, count=2))
+    each = plan_dataset(request(inputs, out)).bytes_each
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(4 * each))
+    assert generate_dataset(request(inputs, out)).made == 3
+
+
+def test_with_plenty_of_space_no_sample_is_made_to_measure_it(tmp_path, monkeypatch):
+    inputs, out = write_cases(tmp_path), tmp_path / "out"
+    asked = request(inputs, out)
+    monkeypatch.setattr(space, "one_sample", None)
+    assert generate_dataset(asked).made == 9

@@ -266,7 +266,7 @@ def test_seconds_are_kept_apart(finished):
 def test_a_role_may_have_the_name_of_a_key(tmp_path, role):
     """Rows are cut at such a key when they are read in part."""
     inputs, out = write_cases(tmp_path, "p1"), tmp_path / "out"
-    asked = {"images": {role: "{case}_ct.nii.gz"}, "labels": {}, "landmarks": {}, "count": 1}
+    asked = {"labels": {role: "{case}_organs.nii.gz"}, "landmarks": {}, "count": 1}
     generate_dataset(request(inputs, out, pipeline=PIPELINE, **asked))
     assert generate_dataset(request(inputs, out, pipeline=PIPELINE, **asked)).kept == 1
     assert verify(out).intact

@@ -58,6 +58,7 @@ def generate(  # noqa: PLR0913 - one parameter per option
     read_gigabytes: float = 4.0,
     read_seconds: float = 30.0,
     sample_seconds: float = 3600.0,
+    pseudonyms: Path | None = None,
     dry_run: bool = False,
 ) -> int:
     """Write augmented samples of all cases in a folder, with labels and sidecars.
@@ -82,6 +83,8 @@ def generate(  # noqa: PLR0913 - one parameter per option
         read_gigabytes: Memory for reading the files of a case; one that needs more is left out.
         read_seconds: Time for it, and a second more for each 10 MB; a case that hangs is left out.
         sample_seconds: Time to make one sample; one that takes longer is left out.
+        pseudonyms: A key file, made if it is not there: cases and patients get other names in OUT
+            and in all that is told, and only this file, kept elsewhere, says whose they are.
         dry_run: Write nothing; say how many samples there would be, and about their size and time.
     """
     from millimorph.cli.progress import shown_progress
@@ -106,9 +109,10 @@ def generate(  # noqa: PLR0913 - one parameter per option
         shard=Shard.parse(shard),
         limits=Limits(read_gigabytes, read_seconds, sample_seconds),
         scheduler=_scheduler(engine, scheduler),
+        pseudonyms=pseudonyms,
     )
     say(design_text(request.pipeline))
-    if not (image or label or landmarks):
+    if not (image or label or landmarks) and pseudonyms is None:
         say(layout_text(folder, find_data_set(folder, layout)))
     if dry_run:
         plan = plan_dataset(request)
@@ -296,6 +300,7 @@ def replay(
     *,
     out: Path | None = None,
     source_root: Path | None = None,
+    pseudonyms: Path | None = None,
 ) -> int:
     """Make one sample again from its sidecar and its source files, and compare.
 
@@ -303,11 +308,12 @@ def replay(
         sidecar: The .json file of a sample.
         out: Write the sample to this folder; left out, it is only compared.
         source_root: Where the input folder is now, if it was moved.
+        pseudonyms: The key file of a sample that was made with one.
     """
     from millimorph.cli.texts import replay_text
     from millimorph.generate import replay as replay_sample
 
-    report = replay_sample(sidecar, out, source_root)
+    report = replay_sample(sidecar, out, source_root, pseudonyms)
     say(replay_text(report, sidecar))
     kept = report.intact or report.written is not None
     return DONE if report.reproduced and kept else FAILED

@@ -20,6 +20,7 @@ from millimorph.generate import (
     Verification,
     read_manifest,
 )
+from millimorph.generate.space import bytes_text
 from millimorph.generate.tabular import INSTALL
 from millimorph.io import DataSet
 from millimorph.pipelines import NamedPipeline
@@ -146,9 +147,9 @@ def plan_text(plan: DatasetPlan, out: Path) -> str:
     lines = [f"would make {to_make} {_noun(to_make, 'sample')} of {cases}{kept}"]
     if plan.bytes_needed is not None and plan.seconds_needed is not None:
         workers = f"{plan.workers} {_noun(plan.workers, 'worker')}"
-        free = _bytes_text(plan.free_bytes)
+        free = bytes_text(plan.free_bytes)
         lines += [
-            f"disk:  about {_bytes_text(plan.bytes_needed)}, {free} are free",
+            f"disk:  about {bytes_text(plan.bytes_needed)}, {free} are free",
             f"time:  about {time_text(plan.seconds_needed)} with {workers}",
         ]
         if plan.bytes_needed > plan.free_bytes:
@@ -156,13 +157,6 @@ def plan_text(plan: DatasetPlan, out: Path) -> str:
     if plan.failures:
         lines += ["", "would be left out:", *failure_rows(plan.failures)]
     return "\n".join([*lines, "", f"nothing was written to {out}; leave out --dry-run to begin"])
-
-
-def _bytes_text(count: int) -> str:
-    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
-            return f"{count / size:.3g} {unit}"
-    return f"{count} bytes"
 
 
 def status_text(status: JobStatus) -> str:

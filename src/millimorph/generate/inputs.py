@@ -29,7 +29,8 @@ _CASES_PER_READER = 32
 class CaseInput:
     """A case's files by role, and the grids of its images (of its label maps if it has none).
 
-    `group` is the patient, if the data set's layout tells.
+    `group` is the patient, if the data set's layout tells. Of a case under a pseudonym, `secret`
+    are the texts that must not be told; its files have their own names.
     """
 
     id: str
@@ -37,6 +38,7 @@ class CaseInput:
     grids: tuple[ImageGrid, ...]
     group: str | None = None
     fourth_axis: FourthAxis = "frames"
+    secret: tuple[str, ...] = ()
 
     @property
     def dimension(self) -> int:

@@ -124,7 +124,7 @@ def manifest_content(sidecar: Sidecar, folder: str, text: bytes) -> dict[str, An
     name = sample_name(case, index)
     content = sidecar.model_dump(mode="json", include={"sources", "outputs", "measured"})
     sources = {
-        role: {**one, "path": posixpath.normpath(posixpath.join(folder, one["path"]))}
+        role: {**one, "path": _from_out(one["path"], folder, sidecar)}
         for role, one in content["sources"].items()
     }
     files = {role: f"{folder}/{one.pop('file')}" for role, one in content["outputs"].items()}
@@ -147,6 +147,13 @@ def manifest_content(sidecar: Sidecar, folder: str, text: bytes) -> dict[str, An
         "warnings": list(sidecar.warnings),
         "measured": content["measured"],
     }
+
+
+def _from_out(path: str, folder: str, sidecar: Sidecar) -> str:
+    """The path of a source as seen from the output folder; a name of the key file as it is."""
+    if sidecar.source_folder is None:
+        return path
+    return posixpath.normpath(posixpath.join(folder, path))
 
 
 def _digest(text: bytes) -> bytes:

@@ -7,6 +7,7 @@ before anything is written; what is wrong with one case is told, and the other c
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,10 +34,19 @@ from millimorph.generate.manifest import (
     write_quarantine,
 )
 from millimorph.generate.pool import Crew
+from millimorph.generate.pseudonyms import (
+    Pseudonyms,
+    check_key_file,
+    ensured,
+    names_below,
+    nothing_told,
+    save,
+)
 from millimorph.generate.records import write_records
 from millimorph.generate.request import DatasetRequest, Shard, check_names, check_request
 from millimorph.generate.resuming import ToDo, to_do
 from millimorph.generate.sharing import alone_with_records, joined
+from millimorph.generate.space import check_space
 from millimorph.generate.supervision import Settled, supervised
 from millimorph.generate.tabular import has_parquet
 from millimorph.generate.timings import write_timings
@@ -90,15 +100,20 @@ def generate_dataset(request: DatasetRequest, show: Show | None = None) -> Datas
 
     Raises PipelineError for a pipeline or design that cannot be drawn from, FileError for a folder
     without a matching file, OutputError for an output folder that is not this job's or cannot be
-    written to, EngineError for workers that cannot be had; then what is finished is complete, and
-    the same request goes on from there.
+    written to or has clearly not enough space, EngineError for workers that cannot be had; then
+    what is finished is complete, and the same request goes on from there.
     """
     begin = time.monotonic()
+    if request.pseudonyms is not None:
+        check_key_file(request.pseudonyms, (request.folder, request.out))
+        ensured(request.pseudonyms)
     with Crew(request.workers) as crew:
         work = prepared(request, crew)
+        if request.pseudonyms is not None and work.pseudonyms is not None:
+            save(request.pseudonyms, work.pseudonyms)
         tally = _Tally(work.samples, work.failures, begin, show)
         if work.tasks:
-            claim_output(request.out, request.folder, _record(request, work.job))
+            claim_output(request.out, request.folder, _record(request, work))
             with joined(request.out):
                 _run(work.job, work.tasks, _Hands(request, crew), tally)
     return DatasetReport(
@@ -116,8 +131,12 @@ def generate_dataset(request: DatasetRequest, show: Show | None = None) -> Datas
 
 @dataclass(frozen=True)
 class Prepared:
-    """The work of a request, settled from headers: nothing is written yet."""
+    """The work of a request, settled from headers: nothing is written yet.
 
+    `pseudonyms` say under which names the cases are known, if not their own.
+    """
+
+    pseudonyms: Pseudonyms | None
     job: Job
     cases: tuple[CaseInput, ...]
     tasks: tuple[Task, ...]
@@ -135,18 +154,34 @@ def prepared(request: DatasetRequest, crew: Crew) -> Prepared:
     The crew reads the headers, if the request has limits.
     """
     check_request(request)
-    patterns = Patterns(request.folder, request.images, request.labels, request.landmarks)
-    data_set = recognised(patterns, request.layout)
-    check_names(request, data_set)
-    readers = None if request.limits is None else Readers(crew, request.limits)
-    cases, unreadable = read_inputs(patterns, data_set, readers)
+    names = _pseudonyms(request)
+    with nullcontext() if names is None else nothing_told(request.folder):
+        patterns = Patterns(request.folder, request.images, request.labels, request.landmarks)
+        data_set = recognised(patterns, request.layout)
+        check_names(request, data_set)
+        readers = None if request.limits is None else Readers(crew, request.limits)
+        cases, unreadable = read_inputs(patterns, data_set, readers)
+    if names is not None:
+        names = names.with_cases(cases, unreadable, request.folder)
+        secret = names_below(request.folder) if unreadable else ()
+        cases = tuple(names.hidden(case, request.folder) for case in cases)
+        unreadable = tuple(names.hidden_failure(one, secret) for one in unreadable)
     job, unfit = _job(request, cases)
     counts = {dimension: sample_count(one, job.design) for dimension, one in job.pipelines.items()}
     fitting = [case for case in cases if case.dimension in counts]
     shard = request.shard
     tasks = _tasks(fitting, counts, shard)
     failures = (*unreadable, *unfit) if shard.number == 1 else ()
-    return Prepared(job, tuple(cases), tuple(tasks), failures)
+    return Prepared(names, job, tuple(cases), tuple(tasks), failures)
+
+
+def _pseudonyms(request: DatasetRequest) -> Pseudonyms | None:
+    """Return the key of a request; one that is not there yet is made, but not written."""
+    path = request.pseudonyms
+    if path is None:
+        return None
+    check_key_file(path, (request.folder, request.out))
+    return Pseudonyms.read(path) if path.exists() else Pseudonyms.new()
 
 
 class _Tally:
@@ -254,7 +289,8 @@ def _cut(task: Task, size: int) -> list[Task]:
     return [Task(task.case, start, min(start + size, task.stop)) for start in starts]
 
 
-def _record(request: DatasetRequest, job: Job) -> JobRecord:
+def _record(request: DatasetRequest, work: Prepared) -> JobRecord:
+    job = work.job
     return JobRecord(
         engine=ENGINE,
         pipeline=plain(request.pipeline.replace(design=None, seed=0)),
@@ -263,6 +299,7 @@ def _record(request: DatasetRequest, job: Job) -> JobRecord:
         seed=job.seed,
         format=job.suffix,
         backend=job.backend,
+        pseudonyms=None if work.pseudonyms is None else work.pseudonyms.key_id,
     )
 
 
@@ -300,6 +337,8 @@ def _run(job: Job, tasks: Sequence[Task], hands: _Hands, tally: _Tally) -> None:
     """Do the tasks and keep the records; whatever ends the run, what is finished stays."""
     found = to_do(job, tasks, available_cpus())
     tally.keep(found)
+    if found.tasks:
+        check_space(job, found.tasks, hands.crew)
     notes = _done(job, found.tasks, hands, tally) if found.tasks else None
     with alone_with_records(job.out):
         if notes is not None or not found.is_whole:

@@ -46,7 +46,8 @@ class JobRecord(BaseModel):
     """What makes two runs the same job; the count of a random design may differ.
 
     `pipeline` is the one that was asked for; `resolved` holds what became of it for the dimensions
-    of the cases met so far, "2D" and "3D". `digest` is that of all other fields.
+    of the cases met so far, "2D" and "3D". `pseudonyms` tells their key from others. `digest` is
+    that of all other fields.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +61,7 @@ class JobRecord(BaseModel):
     seed: int
     format: str
     backend: str
+    pseudonyms: str | None = None
     digest: str = ""
 
 

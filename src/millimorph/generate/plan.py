@@ -1,19 +1,12 @@
 """What a job would take: a sample of the first case is made in a temporary folder and measured."""
 
-import shutil
-import tempfile
-import time
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
-from millimorph.errors import OutputError
-from millimorph.generate.child import Work
 from millimorph.generate.local import Prepared, prepared
 from millimorph.generate.manifest import Failure, read_manifest
 from millimorph.generate.pool import Crew
 from millimorph.generate.request import DatasetRequest
-from millimorph.generate.supervision import supervised
-from millimorph.generate.work import Finished, Task, start
+from millimorph.generate.space import OneSample, free_bytes, one_sample
 
 
 @dataclass(frozen=True)
@@ -55,38 +48,19 @@ def plan_dataset(request: DatasetRequest) -> DatasetPlan:
         work = prepared(request, crew)
         sample = _measured(work, crew) if work.tasks else None
     there = len(read_manifest(request.out)) if request.out.is_dir() else 0
-    measured = sample if isinstance(sample, tuple) else (None, None)
     return DatasetPlan(
         samples=work.samples,
         there=min(there, work.samples),
         cases=len(work.cases),
         failures=(*work.failures, *([sample] if isinstance(sample, Failure) else [])),
-        bytes_each=measured[0],
-        seconds_each=measured[1],
-        free_bytes=_free(request.out),
+        bytes_each=sample.bytes if isinstance(sample, OneSample) else None,
+        seconds_each=sample.seconds if isinstance(sample, OneSample) else None,
+        free_bytes=free_bytes(request.out),
         workers=request.workers,
     )
 
 
-def _measured(work: Prepared, crew: Crew) -> tuple[int, float] | Failure:
-    """Bytes and seconds of a sample; it is made twice, for the first may compile kernels."""
-    case = work.tasks[0].case
-    seconds = 0.0
-    for _ in range(2):
-        with tempfile.TemporaryDirectory(prefix="millimorph-plan-") as folder:
-            job = replace(work.job, out=Path(folder))
-            begin = time.monotonic()
-            (settled,) = supervised(crew, Work(start, job), [Task(case, 0, 1)])
-            seconds = time.monotonic() - begin
-            if not isinstance(settled.outcome, Finished):
-                return settled.outcome
-            size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
-    return size, seconds
-
-
-def _free(out: Path) -> int:
-    """The free bytes where the output folder is or will be."""
-    for folder in (out.absolute(), *out.absolute().parents):
-        if folder.is_dir():
-            return shutil.disk_usage(folder).free
-    raise OutputError(f"{out}: lies in no folder")
+def _measured(work: Prepared, crew: Crew) -> OneSample | Failure:
+    """Measure a sample; it is made twice, for the first may compile kernels."""
+    first = one_sample(work.job, work.tasks[0], crew)
+    return first if isinstance(first, Failure) else one_sample(work.job, work.tasks[0], crew)

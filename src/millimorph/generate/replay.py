@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -12,6 +12,7 @@ import numpy as np
 from millimorph.compiler import compile as compile_recipe
 from millimorph.errors import FileError, MillimorphError, OutputError
 from millimorph.generate.measuring import counted, measured
+from millimorph.generate.pseudonyms import Pseudonyms
 from millimorph.generate.sample import (
     Sample,
     Sources,
@@ -61,12 +62,14 @@ def replay(
     sidecar: str | Path,
     out: str | Path | None = None,
     source_root: str | Path | None = None,
+    pseudonyms: str | Path | None = None,
 ) -> ReplayReport:
     """Make the sample of a sidecar again and compare it with what was made.
 
     Without `out` nothing is kept; with it the files are written there, over nothing. `source_root`
-    is where the input folder is now, if it is no longer where the sidecar says. Bytes may differ
-    where another zlib compressed them; then the decoded content decides.
+    is where the input folder is now, if it is no longer where it was. `pseudonyms` is the key file
+    of a sample that was made with one; it tells where the sources are. Bytes may differ where
+    another zlib compressed them; then the decoded content decides.
 
     Raises FileError for a malformed sidecar, one of another engine version, and for a source that
     is missing or has changed; OutputError for an `out` that has such files already.
@@ -74,7 +77,13 @@ def replay(
     path = Path(sidecar)
     found = Sidecar.read(path)
     recipe = _checked_recipe(path, found)
-    sources = _checked_sources(path, found, recipe, source_root)
+    given = None if source_root is None else Path(source_root)
+    if found.source_folder is None:
+        key = None if pseudonyms is None else Path(pseudonyms)
+        root, files = _named_by_key(path, found, given, key)
+    else:
+        root, files = _named_by_sidecar(path, found, found.source_folder, given)
+    sources = _checked_sources(path, found, root, files)
     said: list[str] = []
     with collected(said):
         case = read_case(sources)
@@ -113,19 +122,51 @@ def _checked_recipe(path: Path, sidecar: Sidecar) -> Recipe:
     return recipe
 
 
-def _checked_sources(
-    path: Path, sidecar: Sidecar, recipe: Recipe, source_root: str | Path | None
-) -> Sources:
-    """Find the source files, which must lie in the input folder and be what they were."""
+_Files = dict[str, tuple[Kind, Path]]
+
+
+def _named_by_sidecar(
+    path: Path, sidecar: Sidecar, folder: str, source_root: Path | None
+) -> tuple[Path, _Files]:
+    """Return the input folder and the sources, which must lie in it."""
     here = path.parent.resolve()
-    recorded_root = Path(os.path.normpath(here / sidecar.source_folder))
-    root = recorded_root if source_root is None else Path(source_root)
-    files: dict[str, tuple[Kind, Path]] = {}
+    recorded_root = Path(os.path.normpath(here / folder))
+    root = recorded_root if source_root is None else source_root
+    files: _Files = {}
     for role, source in sidecar.sources.items():
         recorded = Path(os.path.normpath(here / source.path))
         if not recorded.is_relative_to(recorded_root):
             raise FileError(f"{path}: the source {role} lies outside of the input folder")
         files[role] = (source.kind, root / recorded.relative_to(recorded_root))
+    return root, files
+
+
+def _named_by_key(
+    path: Path, sidecar: Sidecar, source_root: Path | None, key: Path | None
+) -> tuple[Path, _Files]:
+    """Return the input folder and the sources of a sample that tells neither."""
+    if key is None:
+        raise FileError(
+            f"{path}: was made with pseudonyms and does not tell its sources; give the key file "
+            f"with --pseudonyms"
+        )
+    known = Pseudonyms.read(key)
+    root = known.source_folder() if source_root is None else source_root
+    files: _Files = {}
+    for role, source in sidecar.sources.items():
+        name = known.source(source.path)
+        if root is None or name is None:
+            raise FileError(
+                f"{key}: does not tell the source {role} of {path}; is it its key file?"
+            )
+        if name.is_absolute() or ".." in name.parts:
+            raise FileError(f"{key}: the source {role} lies outside of the input folder")
+        files[role] = (source.kind, root / name)
+    return root or Path(), files
+
+
+def _checked_sources(path: Path, sidecar: Sidecar, root: Path, files: _Files) -> Sources:
+    """Digest the source files, which must be what they were."""
     for role, (_, file) in files.items():
         if not file.exists():
             raise FileError(
@@ -137,7 +178,9 @@ def _checked_sources(
         raise FileError(f"{path}: its sources must agree on what their fourth axis is")
     first = next(iter(sidecar.sources.values()), None)
     meaning = "frames" if first is None else first.fourth_axis
-    sources = find_sources(recipe.case, root, files, meaning, sidecar.group)
+    case = str(sidecar.recipe["case"])
+    found = find_sources(case, root, files, meaning, sidecar.group)
+    sources = replace(found, is_hidden=sidecar.source_folder is None)
     for role, source in sidecar.sources.items():
         if sources.digests[role] != (source.sha256, source.bytes):
             raise FileError(

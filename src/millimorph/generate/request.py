@@ -53,6 +53,8 @@ class DatasetRequest:
     Files are read and samples made in processes that are held to `limits`; without any, one worker
     is this process itself. `scheduler` is the address of a Dask scheduler, whose workers then make
     the samples instead.
+    With `pseudonyms`, a key file that is made if it is not there, no name of a case, patient or
+    input file is in anything that is written or told.
     """
 
     folder: Path
@@ -70,6 +72,7 @@ class DatasetRequest:
     shard: Shard = field(default_factory=lambda: Shard(1, 1))
     limits: Limits | None = field(default_factory=Limits)
     scheduler: str | None = None
+    pseudonyms: Path | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "folder", Path(self.folder))

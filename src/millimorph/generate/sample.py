@@ -19,6 +19,7 @@ from millimorph.generate.sidecar import (
     library_versions,
     relative_path,
     sample_name,
+    source_name,
 )
 from millimorph.images import Case, LabelMap, Landmarks, ScalarImage
 from millimorph.io import (
@@ -43,7 +44,8 @@ _TABLE = ".csv"
 class Sources:
     """The input files of a case: which they are and what they hold (SHA-256).
 
-    `group` is the patient, if the data set's layout tells.
+    `group` is the patient, if the data set's layout tells. Sidecars do not tell the paths of
+    hidden ones.
     """
 
     case: str
@@ -52,14 +54,23 @@ class Sources:
     files: Mapping[str, tuple[Kind, Path]]
     digests: Mapping[str, tuple[str, int]]
     fourth_axis: FourthAxis = "frames"
+    is_hidden: bool = False
+
+    def folder_from(self, folder: Path) -> str | None:
+        """Return where the input folder is, as a sidecar in that folder says it."""
+        return None if self.is_hidden else relative_path(self.folder, folder)
 
     def seen_from(self, folder: Path) -> dict[str, SourceFile]:
         """Return what a sidecar in that folder says of them."""
-        root = relative_path(self.folder, folder)
+        root = self.folder_from(folder)
         return {
             role: SourceFile(
                 kind=kind,
-                path=f"{root}/{path.relative_to(self.folder).as_posix()}",
+                path=(
+                    source_name(self.case, role)
+                    if root is None
+                    else f"{root}/{path.relative_to(self.folder).as_posix()}"
+                ),
                 sha256=self.digests[role][0],
                 bytes=self.digests[role][1],
                 fourth_axis=self.fourth_axis,
@@ -182,7 +193,7 @@ def _recorded(
         recipe=plain(sample.program.recipe),
         drawn=sample.drawn,
         backend=sample.backend,
-        source_folder=relative_path(sample.sources.folder, folder),
+        source_folder=sample.sources.folder_from(folder),
         sources=sample.sources.seen_from(folder),
         outputs=outputs,
         measured=sample.measured,

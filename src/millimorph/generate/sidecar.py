@@ -78,7 +78,8 @@ class Sidecar(BaseModel):
     `recipe` also records what the case decided, such as the shrinking of a field that would fold;
     `drawn` is the digest of the recipe as it was drawn. `source_folder` is the input folder as seen
     from the sidecar; every source lies inside it. `program` is for readers: the stages as text.
-    `group` is the patient, if the input folder tells.
+    `group` is the patient, if the input folder tells. With pseudonyms `source_folder` is None, and
+    paths of sources are names for the key file.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -89,7 +90,7 @@ class Sidecar(BaseModel):
     recipe: dict[str, Any]
     drawn: Sha256
     backend: Literal["cpu", "reference"]
-    source_folder: str
+    source_folder: str | None
     sources: dict[str, SourceFile]
     outputs: dict[str, OutputFile]
     measured: Measured
@@ -99,8 +100,8 @@ class Sidecar(BaseModel):
 
     @field_validator("source_folder")
     @classmethod
-    def _is_relative(cls, path: str) -> str:
-        return _relative(path)
+    def _is_relative_folder(cls, path: str | None) -> str | None:
+        return None if path is None else _relative(path)
 
     @field_validator("outputs")
     @classmethod
@@ -136,7 +137,7 @@ class Sidecar(BaseModel):
     def bids_keys(self) -> dict[str, Any]:
         """Return what the sidecar says in the words of BIDS; `bids:raw:` is the input folder."""
         case, index = self.recipe.get("case"), self.recipe.get("index")
-        root = f"{self.source_folder}/"
+        root = "" if self.source_folder is None else f"{self.source_folder}/"
         sources = [one.path.removeprefix(root) for one in self.sources.values()]
         return {
             "Description": f"Augmented sample {index} of case {case}",
@@ -162,6 +163,11 @@ def _relative(path: str) -> str:
     if not path or "\\" in path or "\0" in path or PurePosixPath(path).is_absolute():
         raise ValueError(f"must be a relative path with forward slashes, got {path!r}")
     return path
+
+
+def source_name(case: str, role: str) -> str:
+    """Return what a sidecar calls a source whose path it must not tell."""
+    return f"{case}/{role}"
 
 
 def sample_name(case: str, index: int) -> str:

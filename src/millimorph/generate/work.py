@@ -20,6 +20,7 @@ from millimorph.generate.limits import Limits
 from millimorph.generate.lines import ManifestLine, manifest_content, sealed
 from millimorph.generate.manifest import Failure
 from millimorph.generate.measuring import LabelCounts, counted, measured
+from millimorph.generate.pseudonyms import without
 from millimorph.generate.sample import (
     Sample,
     Sources,
@@ -100,6 +101,7 @@ class SampleMaker:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._opened: _Opened | None = None
+        self._secret: tuple[str, ...] = ()
 
     def outcomes(self, task: Task) -> Iterator[Outcome]:
         """Yield the outcome of every sample of a task; of a case that cannot be read, only one.
@@ -114,6 +116,7 @@ class SampleMaker:
         A step without an index is to read files of the case.
         """
         limits = self._job.limits or Limits()
+        self._secret = task.case.secret
         reading = Step(None, limits.seconds_for(path for _, _, path in task.case.files))
         try:
             yield reading
@@ -149,7 +152,8 @@ class SampleMaker:
             if self._job.limits is not None:
                 self._job.limits.check_sizes(path for _, path in files.values())
             own = (files, case.fourth_axis, case.group)
-            self._opened = _Opened(find_sources(case.id, self._job.folder, *own))
+            sources = find_sources(case.id, self._job.folder, *own)
+            self._opened = _Opened(replace(sources, is_hidden=bool(case.secret)))
         return self._opened
 
     def _read(self, opened: _Opened) -> Case:
@@ -186,7 +190,7 @@ class SampleMaker:
         with collected(said):
             program = compile_recipe(recipe, case)
             result = run(program, case, self._job.backend, threads=self._job.threads)
-        told = tuple(dict.fromkeys(self._without_paths(text) for text in said))
+        told = tuple(dict.fromkeys(self._discreet(text) for text in said))
         backend = self._job.backend
         facts = measured(program, opened.counts, result, backend)
         return Sample(recipe.digest, backend, program, result, opened.sources, facts, told)
@@ -200,17 +204,17 @@ class SampleMaker:
     def _reason(self, error: Exception) -> str:
         match error:
             case MillimorphError():
-                return self._without_paths(str(error))
+                return self._discreet(str(error))
             case MemoryError():
                 return "not enough memory for this case; try fewer --workers"
             case _:
                 last = traceback.extract_tb(error.__traceback__)[-1]
                 place = f"{Path(last.filename).name}:{last.lineno}"
-                text = self._without_paths(f"{type(error).__name__}: {error}")
+                text = self._discreet(f"{type(error).__name__}: {error}")
                 return f"internal error, please report it: {text} ({place})"
 
-    def _without_paths(self, text: str) -> str:
-        return relative_text(text, self._job.folder)
+    def _discreet(self, text: str) -> str:
+        return without(relative_text(text, self._job.folder), self._secret)
 
 
 def _kept(recipe: Recipe, sources: Sources, folder: Path) -> tuple[Sidecar, bytes] | None:
