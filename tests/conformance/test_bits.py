@@ -61,7 +61,8 @@ def test_the_same_bits_with_any_size_of_block(voxels, threads, monkeypatch):
     expected = here()
     for module in (cpu, blocks):
         monkeypatch.setattr(module, "BLOCK_VOXELS", voxels)
-    monkeypatch.setattr(strips, "PORTION_VOXELS", 3 * voxels)
+    monkeypatch.setattr(strips, "PART_VOXELS", 3 * voxels)
+    monkeypatch.setattr(strips, "STRIP_VOXELS", voxels)
     check_same(bits_program.digests(threads), f"blocks of {voxels}")
     assert expected == here()
 

@@ -93,39 +93,50 @@ def local_gamma(values, first, shape, tables, normal, grey):
 
 
 @kernel
-def multiply_by_exponential(values, first, shape, spline, black):
+def multiply_by_exponential(values, runs, shape, spline, black):
     """Multiply the distance from `black` by exp of a cubic B-spline.
 
-    `spline` = (planes, along_x, cells, weights): `planes` (nz, control rows, 4 * cells along x)
-    hold, slice by slice, the polynomials along x of each control row; `along_x` = (steps, ends) as
-    in `write_cells`; `cells` (ny) is the first of the four control rows that make a row, `weights`
-    (ny, 4) are theirs.
+    `runs` = (first, step, count): voxels of as many runs of equal length, one behind the other, the
+    first from index `first` on, the next from `first + step` on. `spline` = (planes, along_x,
+    cells, weights): `planes` (nz, control rows, 4 * cells along x) hold, slice by slice, the
+    polynomials along x of each control row; `along_x` = (steps, ends) as in `write_cells`; `cells`
+    (ny) is the first of the four control rows that make a row, `weights` (ny, 4) are theirs.
     """
+    first, step, count = runs
+    length = len(values) // count
+    field = np.empty(length + LANES, np.float32)
+    expanded = np.empty((spline[0].shape[1], shape[0] + LANES), np.float32)
+    for run in range(count):
+        write_spline(field, first + run * step, length, shape, spline, expanded)
+        part = values[run * length : (run + 1) * length]
+        for i in range(length):
+            part[i] = black + (part[i] - black) * exp32(field[i])
+
+
+@kernel
+def write_spline(out, first, length, shape, spline, expanded):
+    """Write the B-spline over a run, in whole lanes; `expanded` is working memory."""
     planes, along_x, cells, weights = spline
     nx = shape[0]
-    field = np.empty(len(values) + LANES, np.float32)
-    expanded = np.empty((planes.shape[1], nx + LANES), np.float32)
     slice_now = -1
     at = 0
-    while at < len(values):
-        x, y, z, count = row_part(at, first, len(values), shape)
+    while at < length:
+        x, y, z, count = row_part(at, first, length, shape)
         if z != slice_now:
-            last = min(shape[1] - 1, y + (x + len(values) - at - 1) // nx)
+            last = min(shape[1] - 1, y + (x + length - at - 1) // nx)
             for row in range(cells[y], cells[last] + ORDER):
                 write_cells(planes[z, row], along_x, nx, expanded[row])
             slice_now = z
-        length = whole_lanes(count)
+        lanes = whole_lanes(count)
         w0, w1, w2, w3 = weights[y]
-        r0 = expanded[cells[y], x : x + length]
-        r1 = expanded[cells[y] + 1, x : x + length]
-        r2 = expanded[cells[y] + 2, x : x + length]
-        r3 = expanded[cells[y] + 3, x : x + length]
-        out = field[at : at + length]
-        for i in range(len(out)):
-            out[i] = w0 * r0[i] + w1 * r1[i] + w2 * r2[i] + w3 * r3[i]
+        r0 = expanded[cells[y], x : x + lanes]
+        r1 = expanded[cells[y] + 1, x : x + lanes]
+        r2 = expanded[cells[y] + 2, x : x + lanes]
+        r3 = expanded[cells[y] + 3, x : x + lanes]
+        part = out[at : at + lanes]
+        for i in range(len(part)):
+            part[i] = w0 * r0[i] + w1 * r1[i] + w2 * r2[i] + w3 * r3[i]
         at += count
-    for i in range(len(values)):
-        values[i] = black + (values[i] - black) * exp32(field[i])
 
 
 @kernel

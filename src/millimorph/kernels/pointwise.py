@@ -166,6 +166,19 @@ def add_normal_pairs(values, deviation, even, odd):
 
 
 @kernel
+def gaussian_noise_in_runs(values, runs, deviation, key, high):
+    """Add normal noise to runs of equal length that lie one behind the other.
+
+    `runs` = (first, step, count): the first starts at index `first`, the next at `first + step`.
+    """
+    first, step, count = runs
+    length = len(values) // count
+    for run in range(count):
+        part = values[run * length : (run + 1) * length]
+        gaussian_noise(part, np.uint64(first + run * step), deviation, key, high)
+
+
+@kernel
 def gaussian_noise(values, first, deviation, key, high):
     """Add normal noise: voxel i takes number i % 4 of the words of counter i // 4.
 

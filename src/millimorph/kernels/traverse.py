@@ -28,16 +28,16 @@ from millimorph.kernels.sampling import (
 from millimorph.kernels.streaming import stream
 
 STRIP_VOXELS = 4096
-STRIP_ROWS = 16
 
 
 @kernel
-def rows(mapping, row_range, shape, rules, image, labels):
-    """Sample the target rows [row_range[0], row_range[1]) of one image and one label map.
+def rows(mapping, band, shape, rules, image, labels):
+    """Sample a band of target rows of one image and one label map.
 
-    `mapping` = (aligned spline or not, matrix, lattice) as in `coordinates`; `rules` =
-    (frame, strides, steps, slices). `image` = (present, sources, fill, out, place, limits):
-    sources and out (c, n) flattened, out from the voxel `place` on; `limits` are those of an
+    `band` = (first row, rows, first slice, slices): these rows of these slices. `mapping` =
+    (aligned spline or not, matrix, lattice) as in `coordinates`; `rules` = (frame, strides, steps,
+    slices). `image` = (present, sources, fill, out, place, limits): sources and out (c, n)
+    flattened; `place` = (of voxel 0, 0, 0 in out, from slice to slice); `limits` are those of an
     integer type, for float32 whether out is written past the cache (one number) or not (none).
     `labels` = (present, source, fill, out), flattened.
     """
@@ -55,10 +55,9 @@ def rows(mapping, row_range, shape, rules, image, labels):
     inside = np.empty(room, np.uint8)
     values = np.empty(room, np.float32)
     scratch = spline_scratch(lattice, nx)
-    for number in range(strip_count(row_range, ny, per_strip)):
-        strip = nth_strip(number, row_range, ny, per_strip)
-        if strip[0] >= strip[1]:
-            continue
+    for number in range(strip_count(band, per_strip)):
+        k, j, count = nth_strip(number, band, nx, per_strip)
+        strip = (k * ny + j, k * ny + j + count // nx)
         if curved:
             bspline_rows(
                 matrix,
@@ -76,14 +75,13 @@ def rows(mapping, row_range, shape, rules, image, labels):
             )
         else:
             affine_rows(matrix, strip, shape, frame, strides, base, wx, wy, wz, inside)
-        count = (strip[1] - strip[0]) * nx
         b = base[:count]
         u, v, w, within = wx[:count], wy[:count], wz[:count], inside[:count]
-        first = strip[0] * nx
         if with_image:
             weights = (u, v, w, within)
+            first = place[0] + k * place[1] + j * nx
             for channel in range(len(image_source)):
-                target = image_out[channel, first - place : first - place + count]
+                target = image_out[channel, first : first + count]
                 sample(image_source[channel], b, weights, rules, image_fill, values[:count])
                 write(values[:count], limits, target)
         if with_labels:
@@ -127,7 +125,21 @@ def write(values, limits, target):
 
 
 @kernel
-def nearest_rows(matrix, row_range, shape, rules, labels):
+def write_runs(values, runs, limits, out):
+    """Store runs of equal length that lie one behind the other; `limits` as in `rows`.
+
+    `runs` = (first, step, count): the first goes to `out[first:]`, the next to
+    `out[first + step:]`.
+    """
+    first, step, count = runs
+    length = len(values) // count
+    for run in range(count):
+        at = first + run * step
+        write(values[run * length : (run + 1) * length], limits, out[at : at + length])
+
+
+@kernel
+def nearest_rows(matrix, band, shape, rules, labels):
     """Nearest neighbours alone under an affine map: no weights are needed."""
     frame, strides, _, _ = rules
     _, source, fill, out = labels
@@ -136,37 +148,31 @@ def nearest_rows(matrix, row_range, shape, rules, labels):
     room = per_strip * nx + LANES
     base = np.empty(room, strides.dtype)
     inside = np.empty(room, np.uint8)
-    for number in range(strip_count(row_range, ny, per_strip)):
-        strip = nth_strip(number, row_range, ny, per_strip)
-        if strip[0] >= strip[1]:
-            continue
+    for number in range(strip_count(band, per_strip)):
+        k, j, count = nth_strip(number, band, nx, per_strip)
+        strip = (k * ny + j, k * ny + j + count // nx)
         affine_nearest_rows(matrix, strip, shape, frame, strides, base, inside)
-        count = (strip[1] - strip[0]) * nx
         fetch_ahead(source, base[:count], np.uint64(0))
-        first = strip[0] * nx
-        pick(source, base[:count], inside[:count], fill, out[first : first + count])
+        pick(source, base[:count], inside[:count], fill, out[strip[0] * nx : strip[1] * nx])
 
 
 @kernel
 def rows_of_strip(nx):
     """How many rows of nx voxels are worked on together."""
-    return max(1, min(STRIP_ROWS, STRIP_VOXELS // nx))
+    return max(1, STRIP_VOXELS // nx)
 
 
 @kernel
-def strip_count(row_range, ny, per_strip):
-    """How many strips cover the slices of a range of rows."""
-    slices = (row_range[1] - 1) // ny - row_range[0] // ny + 1
-    return slices * ((ny + per_strip - 1) // per_strip)
+def strip_count(band, per_strip):
+    """How many strips a band has."""
+    return band[3] * ((band[1] + per_strip - 1) // per_strip)
 
 
 @kernel
-def nth_strip(number, row_range, ny, per_strip):
-    """The rows of a strip, cut to the range: all slices of the first strip, then of the next."""
-    first_slice = row_range[0] // ny
-    slices = (row_range[1] - 1) // ny - first_slice + 1
+def nth_strip(number, band, nx, per_strip):
+    """Slice, first row and voxels of a strip: all slices of the first rows, then of the next."""
+    first_row, row_count, first_slice, slices = band
     strip = number // slices
-    start_of_slice = (first_slice + number - strip * slices) * ny
-    start = start_of_slice + strip * per_strip
-    stop = start_of_slice + min(ny, (strip + 1) * per_strip)
-    return max(start, row_range[0]), min(stop, row_range[1])
+    start = strip * per_strip
+    voxels = (min(row_count, start + per_strip) - start) * nx
+    return first_slice + number - strip * slices, first_row + start, voxels

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from millimorph.backends.cpu.announce import tell_of_compiling
+from millimorph.backends.cpu.bands import Band
 from millimorph.backends.cpu.blocks import BLOCK_VOXELS, sample_rows
 from millimorph.backends.cpu.index_map import index_map
 from millimorph.backends.cpu.jobs import Array, Job, make_job
@@ -56,26 +57,24 @@ def _copied(stage: Resample, sample: Sampled, sources: Mapping[str, Source]) -> 
 
 
 def _traverse(stage: Resample, jobs: list[Job], threads: int) -> None:
-    """Sample all rows of the target, in one piece or in chunks for several threads."""
+    """Sample the whole target, in one piece or in bands for several threads."""
     shape = (stage.target.size[0], stage.target.size[1])
-    rows = stage.target.voxel_count // shape[0]
+    whole = Band(0, shape[1], 0, stage.target.voxel_count // (shape[0] * shape[1]))
     mapping = index_map(stage)
     strips = as_strips(jobs, mapping)
 
-    def sample(row_range: tuple[int, int]) -> None:
+    def sample(band: Band) -> None:
         if strips is not None:
-            sample_strips(strips, mapping, shape, row_range)
+            sample_strips(strips, mapping, shape, band)
         else:
-            sample_rows(jobs, mapping, shape, row_range)
+            sample_rows(jobs, mapping, shape, band)
 
-    if threads == 1 or rows * shape[0] <= BLOCK_VOXELS:
-        sample((0, rows))
+    if threads == 1 or stage.target.voxel_count <= BLOCK_VOXELS:
+        sample(whole)
     else:
-        sample((0, 1))
-        per_chunk = -(-rows // (threads * CHUNKS_PER_THREAD))
-        chunks = [(start, min(start + per_chunk, rows)) for start in range(0, rows, per_chunk)]
+        sample(Band(0, 1, 0, 1))
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(sample, chunks))
+            list(pool.map(sample, whole.cut(threads * CHUNKS_PER_THREAD)))
 
 
 def _finished(source: Source, out: Array, stage: Resample) -> Source:

@@ -10,6 +10,7 @@ from typing import Any, assert_never
 import numpy as np
 import numpy.typing as npt
 
+from millimorph.backends.cpu.bands import Band
 from millimorph.backends.cpu.index_map import (
     LANES,
     AffineRows,
@@ -82,10 +83,11 @@ def sample_rows(
     jobs: list[Job],
     mapping: IndexMap,
     shape: tuple[int, int],
-    row_range: tuple[int, int],
+    band: Band,
 ) -> None:
-    """Sample the target rows [row_range[0], row_range[1]) of every job, block by block."""
+    """Sample a band of the target, whole slices or rows of one, of every job, block by block."""
     nx, ny = shape
+    row_range = band.row_range(ny)
     per_block = max(1, BLOCK_VOXELS // nx)
     groups = _groups(jobs)
     count = nx * min(per_block, row_range[1] - row_range[0])

@@ -34,7 +34,22 @@ SMALLEST = 1e-12
 
 
 def apply(step: FieldStep, values: Float32, where: Where) -> None:
-    """Change a run of voxels in place."""
+    """Change runs of voxels in place."""
+    from millimorph.kernels import fields
+
+    if isinstance(step, RandomBias):
+        size = where.scene.grid.size
+        runs = (where.first, where.step, where.count)
+        black = _black(step.black, where.scene)
+        fields.multiply_by_exponential(values, runs, size[:2], _spline(step, size), black)
+        return
+    for run, place in where.split(values):
+        _change_run(step, run, place)
+
+
+def _change_run(
+    step: ProductAndSum | GradientAddition | LocalPowerCurve, values: Float32, where: Where
+) -> None:
     from millimorph.kernels import fields
 
     scene = where.scene
@@ -45,10 +60,6 @@ def apply(step: FieldStep, values: Float32, where: Where) -> None:
             factor, term = _factor_and_term(step, peak, scene.grid.size)
             black = _black(step.black, scene)
             fields.product_and_sum(values, where.first, shape, factor, term, black)
-        case RandomBias():
-            spline = _spline(step, scene.grid.size)
-            black = _black(step.black, scene)
-            fields.multiply_by_exponential(values, where.first, shape, spline, black)
         case GradientAddition():
             tables, least = _relative_tables(step.shape, scene.grid.size)
             strength = grey_levels(step.strength, scene.original, scene)

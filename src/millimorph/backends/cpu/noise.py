@@ -21,16 +21,29 @@ LARGEST_SCALE = 1e30
 
 
 def apply(step: NoiseStep, values: npt.NDArray[np.float32], where: Where) -> None:
-    """Change a run of voxels in place."""
-    from millimorph.kernels import noise, pointwise
+    """Change runs of voxels in place."""
+    from millimorph.kernels import pointwise
+
+    if isinstance(step, NormalNoise):
+        scene = where.scene
+        deviation = np.float32(grey_levels(step.deviation, scene.original, scene))
+        pointwise.gaussian_noise_in_runs(values, where.runs_of_all, deviation, *_words(step.stream))
+        return
+    for run, place in where.split(values):
+        _change_run(step, run, place)
+
+
+def _change_run(
+    step: MagnitudeNoise | ImpulseNoise | PoissonNoise | GammaNoise,
+    values: npt.NDArray[np.float32],
+    where: Where,
+) -> None:
+    from millimorph.kernels import noise
 
     scene = where.scene
     first = np.uint64(where.first_of_all)
     key, high = _words(step.stream)
     match step:
-        case NormalNoise():
-            deviation = np.float32(grey_levels(step.deviation, scene.original, scene))
-            pointwise.gaussian_noise(values, first, deviation, key, high)
         case MagnitudeNoise():
             deviation = np.float32(grey_levels(step.deviation, scene.original, scene))
             if deviation > 0.0:

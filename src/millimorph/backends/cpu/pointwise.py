@@ -21,7 +21,7 @@ WIDE_BYTES = 4
 
 
 def apply_all(steps: Sequence[Applied], values: npt.NDArray[np.float32], where: Where) -> None:
-    """Apply the steps that are for this channel, in order and in place."""
+    """Apply the steps that are for this channel to all runs, in order and in place."""
     for applied in steps:
         if applied.channels is None or where.channel in applied.channels:
             _apply(applied, values, where)
@@ -36,11 +36,18 @@ def _apply(applied: Applied, values: npt.NDArray[np.float32], where: Where) -> N
     elif isinstance(step, FieldStep):
         fields.apply(step, values, where)
     elif isinstance(step, ModalityField):
-        modality.apply(step, values, where)
+        for run, place in where.split(values):
+            modality.apply(step, run, place)
     elif isinstance(step, PatchFill):
-        patches.apply(step, values, where)
+        for run, place in where.split(values):
+            patches.apply(step, run, place)
     else:
         assert_never(step)
+
+
+def is_narrow(kind: np.dtype[Any]) -> bool:
+    """Whether float32 holds the limits of a type exactly: float32 itself and short integers."""
+    return kind == np.float32 or (kind.kind != "f" and kind.itemsize < WIDE_BYTES)
 
 
 def store(values: Array, out: Array) -> None:

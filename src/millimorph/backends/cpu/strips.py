@@ -4,18 +4,21 @@ One compiled loop with the coordinates of a few rows in the first-level cache; t
 in `blocks`, so the same bits, at half the time.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from millimorph.backends.cpu.bands import Band
 from millimorph.backends.cpu.index_map import LANES, AffineRows, IndexMap, PointSteps, SplineRows
 from millimorph.backends.cpu.jobs import Job
 from millimorph.backends.cpu.lattice import typed_fill
-from millimorph.backends.cpu.pointwise import WIDE_BYTES, apply_all, store
+from millimorph.backends.cpu.pointwise import apply_all, is_narrow, store
 from millimorph.backends.scene import Where
 
-PORTION_VOXELS = 131072
+STRIP_VOXELS = 4096  # as in the kernel
+PART_VOXELS = 65536
 STREAMED_BYTES = 16_000_000
 """Outputs of this size do not stay in the cache, and are written past it."""
 
@@ -43,13 +46,10 @@ def as_strips(jobs: list[Job], mapping: IndexMap) -> Strips | None:
 
 def _is_plain_linear(job: Job) -> bool:
     sample = job.sample
-    narrow = job.out.dtype == np.float32 or (
-        job.out.dtype.kind != "f" and job.out.dtype.itemsize < WIDE_BYTES
-    )
     plain = sample.role == "images" and sample.interpolation == "linear"
     if not plain or sample.fill == "edge":
         return False
-    return bool(sample.pointwise) or (narrow and not job.fill_is_rounded)
+    return bool(sample.pointwise) or (is_narrow(job.out.dtype) and not job.fill_is_rounded)
 
 
 def _is_plain_nearest(job: Job) -> bool:
@@ -58,60 +58,65 @@ def _is_plain_nearest(job: Job) -> bool:
     return plain and len(job.flat) == 1
 
 
-def sample_strips(
-    strips: Strips, mapping: IndexMap, shape: tuple[int, int], row_range: tuple[int, int]
-) -> None:
-    """Sample the target rows [row_range[0], row_range[1])."""
+def sample_strips(strips: Strips, mapping: IndexMap, shape: tuple[int, int], band: Band) -> None:
+    """Sample a band of the target."""
     from millimorph.kernels import traverse
 
     job = strips.image or strips.labels
     assert job is not None  # noqa: S101 - as_strips saw to it
     rules = (job.taps.frame, job.taps.strides, job.taps.steps, job.slices)
     labels = _labels(strips.labels)
-    for rows in _portions(strips, shape, row_range):
-        run = slice(rows[0] * shape[0], rows[1] * shape[0])
-        if strips.image is None and isinstance(mapping, AffineRows):
-            traverse.nearest_rows(mapping.matrix, rows, shape, rules, labels)
-        elif strips.image is None or not strips.image.sample.pointwise:
-            traverse.rows(_mapping(mapping), rows, shape, rules, _image(strips.image), labels)
-        else:
-            image, values = _image_to_change(strips.image, run)
-            traverse.rows(_mapping(mapping), rows, shape, rules, image, labels)
-            _change(strips.image, values, run)
-        if strips.labels is not None:
-            _swap(strips.labels, run)
+    if strips.image is None and isinstance(mapping, AffineRows):
+        traverse.nearest_rows(mapping.matrix, band, shape, rules, labels)
+    elif strips.image is None or not strips.image.sample.pointwise:
+        traverse.rows(_mapping(mapping), band, shape, rules, _image(strips.image), labels)
+    else:
+        for part in _parts(strips.image, shape[0], band):
+            image, values = _image_to_change(strips.image, shape, part)
+            traverse.rows(_mapping(mapping), part, shape, rules, image, labels)
+            _change(strips.image, values, shape, part)
+    if strips.labels is not None:
+        _swap(strips.labels, band.voxels(shape))
 
 
-def _portions(
-    strips: Strips, shape: tuple[int, int], row_range: tuple[int, int]
-) -> list[tuple[int, int]]:
-    """Stretches of rows: all at once, or so few that steps find them in the cache."""
-    first, last = row_range
-    if strips.image is None or not strips.image.sample.pointwise:
-        return [row_range]
-    count = max(1, PORTION_VOXELS // (shape[0] * len(strips.image.out)))
-    return [(start, min(start + count, last)) for start in range(first, last, count)]
+def _parts(job: Job, nx: int, band: Band) -> Iterator[Band]:
+    """Parts so small that steps find them in the cache, and as deep as the traversal likes."""
+    rows = max(1, STRIP_VOXELS // nx) if band.slices > 1 else band.rows
+    rows = max(1, min(rows, PART_VOXELS // (nx * len(job.out))))
+    slices = max(1, PART_VOXELS // (nx * rows * len(job.out)))
+    for first_row in range(band.first_row, band.first_row + band.rows, rows):
+        row_count = min(rows, band.first_row + band.rows - first_row)
+        for first_slice in range(band.first_slice, band.first_slice + band.slices, slices):
+            depth = min(slices, band.first_slice + band.slices - first_slice)
+            yield Band(first_row, row_count, first_slice, depth)
 
 
-def _image_to_change(job: Job, run: slice) -> tuple[tuple[object, ...], npt.NDArray[np.float32]]:
-    """What `traverse.rows` samples into: float32, the output itself where that is its type.
-
-    The second is a view of the voxels of the run.
-    """
+def _image_to_change(
+    job: Job, shape: tuple[int, int], part: Band
+) -> tuple[tuple[object, ...], npt.NDArray[np.float32]]:
+    """What `traverse.rows` samples into: the float32 voxels (c, n) of a part, run by run."""
     with np.errstate(over="ignore"):
         fill = np.float32(job.fill)
-    if job.out.dtype == np.float32:
-        return (True, job.flat, fill, job.out, 0, NO_FLOATS), job.out[:, run]
-    values = np.empty((len(job.out), run.stop - run.start), np.float32)
-    return (True, job.flat, fill, values, run.start, NO_FLOATS), values
+    run = part.rows * shape[0]
+    values = np.empty((len(job.out), part.slices * run), np.float32)
+    place = (-part.first_slice * run - part.first_row * shape[0], run)
+    return (True, job.flat, fill, values, place, NO_FLOATS), values
 
 
-def _change(job: Job, values: npt.NDArray[np.float32], run: slice) -> None:
+def _change(job: Job, values: npt.NDArray[np.float32], shape: tuple[int, int], part: Band) -> None:
     """Apply the steps to voxels that are still in the cache, and store them."""
+    from millimorph.kernels import traverse
+
+    step = shape[0] * shape[1]
+    first = part.first_slice * step + part.first_row * shape[0]
     for number, channel in enumerate(values):
-        apply_all(job.sample.pointwise, channel, Where(number, run.start, job.scene))
-        if job.out.dtype != np.float32:
-            store(channel, job.out[number, run])
+        where = Where(number, first, job.scene, step, part.slices)
+        apply_all(job.sample.pointwise, channel, where)
+        if is_narrow(job.out.dtype):
+            traverse.write_runs(channel, (first, step, part.slices), _limits(job), job.out[number])
+        else:
+            for run, place in where.split(channel):
+                store(run, job.out[number, place.first : place.first + len(run)])
 
 
 def _mapping(mapping: IndexMap) -> tuple[object, ...]:
@@ -123,12 +128,17 @@ def _mapping(mapping: IndexMap) -> tuple[object, ...]:
 
 def _image(job: Job | None) -> tuple[object, ...]:
     if job is None:
-        return False, NO_CHANNELS, np.float32(0), NO_CHANNELS, 0, NO_FLOATS
-    limits = STREAMED if job.out.nbytes >= STREAMED_BYTES else NO_FLOATS
-    if job.out.dtype.kind != "f":
-        kind = np.iinfo(job.out.dtype)
-        limits = np.array([kind.min, kind.max], np.float32)
-    return True, job.flat, np.float32(job.fill), job.out, 0, limits
+        return False, NO_CHANNELS, np.float32(0), NO_CHANNELS, (0, 0), NO_FLOATS
+    nx, ny = (*job.scene.grid.size, 1)[:2]
+    return True, job.flat, np.float32(job.fill), job.out, (0, nx * ny), _limits(job)
+
+
+def _limits(job: Job) -> npt.NDArray[np.float32]:
+    """The kernel's word for how the output is stored."""
+    if job.out.dtype.kind == "f":
+        return STREAMED if job.out.nbytes >= STREAMED_BYTES else NO_FLOATS
+    kind = np.iinfo(job.out.dtype)
+    return np.array([kind.min, kind.max], np.float32)
 
 
 def _labels(job: Job | None) -> tuple[object, ...]:
