@@ -94,7 +94,7 @@ into training and validation by patient, or by case where `group_id` is empty; n
   sample; the only file that differs from run to run.
 
 Coordinates are LPS millimetres; determinants, displacements and label volumes in the manifest are
-described in millimorph's docs/files.md.
+described in millimorph's docs/records.md.
 
 ## What to do with it
 ```sh
