@@ -2,6 +2,7 @@
 
 from millimorph.generate.exports import (
     Export,
+    Placing,
     export_bids,
     export_decathlon,
     export_monai,
@@ -39,6 +40,7 @@ __all__ = [
     "Finding",
     "JobStatus",
     "ManifestLine",
+    "Placing",
     "Progress",
     "ReplayReport",
     "RoleReplay",

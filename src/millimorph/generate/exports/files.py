@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ from millimorph.io import read_labels, write_image, write_labels
 from millimorph.io.atomic import TEMPORARY_PREFIX
 from millimorph.io.extensions import extension_of
 from millimorph.io.layouts import read_as
+
+Placing = Literal["copied", "linked"]
+"""Whether files are copied into a data set, or referred to where they are, through links."""
 
 ORIGINALS_LINK, COPIES_LINK = "originals", "copies"
 

@@ -62,12 +62,12 @@ def export_decathlon(out: str | Path, dest: str | Path) -> Export:
     return export_of(job, dest, notes, steps)
 
 
-def export_monai(out: str | Path, dest: str | Path, *, refer: bool = False) -> Export:
+def export_monai(out: str | Path, dest: str | Path, placing: files.Placing = "copied") -> Export:
     """Write the samples of a job and their originals with data lists for MONAI.
 
     `dest` is the new folder. datalist.json holds the first patients out: `training` has originals
     and copies of the others, `validation` the originals of those; datalist_fold1.json and so on do
-    the same for the other folds. Every item has fold, group, aug_id and source. With `refer`
+    the same for the other folds. Every item has fold, group, aug_id and source. With "linked"
     nothing is copied: the lists refer to the files where they are, through two links in `dest`.
 
     Raises as `export_decathlon`.
@@ -79,11 +79,12 @@ def export_monai(out: str | Path, dest: str | Path, *, refer: bool = False) -> E
     items: dict[str, dict[str, Any]] = {}
     held_out = fold_of_group(job.members)
     with files.new_folder(dest) as place, collected(notes):
-        if refer:
+        if placing == "linked":
             files.link_folders(place, dest, job.root, job.out)
             notes += _reader_notes(job)
         for member in job.members:
-            paths = _linked(job, member) if refer else _put_files(job, member, place)
+            linked = placing == "linked"
+            paths = _linked(job, member) if linked else _put_files(job, member, place)
             items[member.id] = {"id": member.id, **paths, **_origin(member, held_out)}
         for number, fold in enumerate(folds(job.members)):
             name = DATALIST if number == 0 else f"datalist_fold{number}.json"

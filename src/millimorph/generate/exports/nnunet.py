@@ -48,11 +48,11 @@ class _Layout:
     whole_pictures: bool
 
 
-def export_nnunet(out: str | Path, dest: str | Path, *, refer: bool = False) -> Export:
+def export_nnunet(out: str | Path, dest: str | Path, placing: files.Placing = "copied") -> Export:
     """Write the samples of a job and their originals as a new nnU-Net v2 raw data set.
 
     `dest` is the new folder, named as nnU-Net demands, such as Dataset101_LiverAugmented. It is
-    there only once it is complete. With `refer` nothing is copied: the key `dataset` refers to the
+    there only once it is complete. With "linked" nothing is copied: the key `dataset` refers to the
     files where they are, through two links in `dest`. Without a layout that names patients every
     case is one.
 
@@ -80,7 +80,7 @@ def export_nnunet(out: str | Path, dest: str | Path, *, refer: bool = False) -> 
         )
     description = _description(job, layout, table)
     with files.new_folder(dest) as place, collected(notes):
-        if refer:
+        if placing == "linked":
             _check_referable(job, layout, renumbered)
             files.link_folders(place, dest, job.root, job.out)
             description["dataset"] = _references(job, names)
