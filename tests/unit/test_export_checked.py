@@ -83,9 +83,7 @@ def told(jobs, peers_python, tmp_path_factory):
     return answers(peers_python, folder, checks)
 
 
-@pytest.mark.parametrize(
-    "name", ["channels", "regions", "gaps", "contrasts", "colours", "referred"]
-)
+@pytest.mark.parametrize("name", ["channels", "regions", "gaps", "colours", "referred"])
 def test_nnunet_accepts_what_is_written_for_it(told, name):
     """By verify_dataset_integrity: counts, labels, shapes, spacings, channels."""
     assert told[f"nnunet {name}"] == "accepted"

@@ -16,7 +16,15 @@ from millimorph.generate import (
     export_nnunet,
 )
 from millimorph.geometry import ImageGrid
-from millimorph.io import find_data_set, load_case, read_image, read_labels
+from millimorph.images import LabelMap, ScalarImage
+from millimorph.io import (
+    find_data_set,
+    load_case,
+    read_image,
+    read_labels,
+    write_image,
+    write_labels,
+)
 from millimorph.ops import ZScore
 from millimorph.recipe import Pipeline
 
@@ -381,3 +389,21 @@ def test_inspect_shows_channels_where_the_layout_has_no_time(channels, capsys):
     images = [file for file in told["files"] if file["path"].startswith("imagesTr")]
     assert {(file["channels"], file["frames"]) for file in images} == {(2, 1)}
     assert told["data_set"]["channel_names"] == {"image": ["FLAIR", "T1 (Gd)"]}
+
+
+def test_warnings_are_told_with_the_final_name(tmp_path):
+    """ITK, and so nnU-Net, does not read the NIfTI-2 file that a far origin needs."""
+    grid = ImageGrid((6, 5, 4), (0.001, 0.001, 0.001), (90000.1, 0.0, 0.0))
+    rows = ["id,image,label"]
+    for case in "ab":
+        values = np.indices(grid.shape).sum(axis=0)
+        (tmp_path / "in").mkdir(exist_ok=True)
+        write_image(ScalarImage(values.astype(np.int16), grid), tmp_path / f"in/{case}.mha")
+        write_labels(LabelMap((values % 2).astype(np.uint8), grid), tmp_path / f"in/{case}_seg.mha")
+        rows.append(f"{case},{case}.mha,{case}_seg.mha")
+    (tmp_path / "in/cases.csv").write_text("\n".join(rows))
+    out = generate(tmp_path / "in", tmp_path / "out", count=1, suffix=".mha")
+    dest = tmp_path / "Task17_Far"
+    notes = export_decathlon(out, dest).notes
+    assert any(f"{dest}/imagesTr/a.nii.gz: written as NIfTI-2" in note for note in notes)
+    assert not any(".millimorph-" in note for note in notes)

@@ -11,7 +11,6 @@ from millimorph.generate.exports.labels import LabelTable, label_table
 from millimorph.generate.exports.members import ExportFile, FinishedJob, Member
 from millimorph.generate.exports.report import Export, export_of
 from millimorph.generate.exports.splits import SPLITS_FILE, fold_of_group, folds
-from millimorph.generate.sample import collected
 from millimorph.io.datalists import DESCRIPTION as DATALIST
 from millimorph.io.decathlon import DESCRIPTION
 from millimorph.io.extensions import NIFTI_EXTENSIONS, extension_of
@@ -43,7 +42,7 @@ def export_decathlon(out: str | Path, dest: str | Path) -> Export:
         raise OutputError(f"{out}: its images are 2D; the Decathlon's are 3D, so use --to monai")
     table = label_table(job, job.labels[0])
     notes: list[str] = []
-    with files.new_folder(dest) as place, collected(notes):
+    with files.writing(dest, notes) as place:
         (place / "imagesTs").mkdir()
         for member in job.members:
             _put_volume(job, member, place / f"imagesTr/{member.id}{_NIFTI}")
@@ -78,7 +77,7 @@ def export_monai(out: str | Path, dest: str | Path, placing: files.Placing = "co
     notes: list[str] = []
     items: dict[str, dict[str, Any]] = {}
     held_out = fold_of_group(job.members)
-    with files.new_folder(dest) as place, collected(notes):
+    with files.writing(dest, notes) as place:
         if placing == "linked":
             files.link_folders(place, dest, job.root, job.out)
             notes += _reader_notes(job)
@@ -96,10 +95,10 @@ def export_monai(out: str | Path, dest: str | Path, placing: files.Placing = "co
                 "validation": [items[one.id] for one in fold.val],
             }
             files.put_json(place / name, content)
-    listed = dest / DATALIST
+    listed = str(dest / DATALIST)
     steps = (
-        f'monai.data.load_decathlon_datalist("{listed}", data_list_key="training")',
-        f'monai.data.load_decathlon_datalist("{listed}", data_list_key="validation")',
+        f"monai.data.load_decathlon_datalist({listed!r}, data_list_key='training')",
+        f"monai.data.load_decathlon_datalist({listed!r}, data_list_key='validation')",
         "(fold 0 validates; datalist_fold1.json and so on hold out the other folds. No copy of a",
         " patient who validates is trained on)",
     )
