@@ -8,8 +8,9 @@ from data_sets import PIPELINE
 from layouts import GRID, nnunet, put_frames, put_image, put_json, put_labels
 
 from millimorph.generate import DatasetRequest, generate_dataset
-from millimorph.images import LabelMap
-from millimorph.io import write_labels
+from millimorph.geometry import ImageGrid
+from millimorph.images import LabelMap, ScalarImage
+from millimorph.io import write_image, write_labels
 
 REGIONS = {"background": 0, "whole": [1, 2], "core": 2, "ignore": 3}
 
@@ -76,3 +77,18 @@ def from_table(folder: Path, label_step: int = 3) -> Path:
         rows.append(f"{case},{case}.nii.gz,{case}_seg.nii.gz,{group}")
     (folder / "in/cases.csv").write_text("\n".join(rows))
     return generate(folder / "in", folder / "out")
+
+
+def colours(folder: Path) -> Path:
+    """Two colour pictures with a mask each, as PNG."""
+    (folder / "in").mkdir()
+    grid = ImageGrid((9, 7))
+    rows = ["id,image,label"]
+    for case in "ab":
+        values = np.indices((3, *grid.shape)).sum(axis=0) * 9 + ord(case)
+        write_image(ScalarImage(values.astype(np.uint8), grid), folder / f"in/{case}.png")
+        mask = (values[0] % 2).astype(np.uint8)
+        write_labels(LabelMap(mask, grid), folder / f"in/{case}_mask.png")
+        rows.append(f"{case},{case}.png,{case}_mask.png")
+    (folder / "in/cases.csv").write_text("\n".join(rows))
+    return generate(folder / "in", folder / "out", count=1, suffix=".png")

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from exported import from_bids, from_decathlon, from_nnunet, from_table
+from exported import colours, from_bids, from_decathlon, from_nnunet, from_table
 
 from millimorph.generate import export_bids, export_decathlon, export_monai, export_nnunet
 
@@ -22,7 +22,7 @@ SCRIPT = Path(__file__).with_name("peer_checks.py")
 def jobs(tmp_path_factory):
     """A finished job from a source in each layout."""
     made = {"channels": from_decathlon, "regions": from_nnunet, "bids": from_bids}
-    made["gaps"] = from_table
+    made |= {"gaps": from_table, "colours": colours}
     return {name: make(tmp_path_factory.mktemp(name)) for name, make in made.items()}
 
 
@@ -52,17 +52,17 @@ def told(jobs, peers_python, tmp_path_factory):
         "channels": folder / "Dataset201_Channels",
         "regions": folder / "Dataset202_Regions",
         "gaps": folder / "Dataset203_Gaps",
-        "contrasts": folder / "Dataset204_Contrasts",
+        "colours": folder / "Dataset207_Colours",
     }
     for name, dest in raw.items():
-        export_nnunet(jobs["bids" if name == "contrasts" else name], dest)
+        export_nnunet(jobs[name], dest)
     referred = folder / "Dataset205_Referred"
-    export_nnunet(jobs["regions"], referred, refer=True)
+    export_nnunet(jobs["regions"], referred, placing="linked")
     task = folder / "Task21_Channels"
     export_decathlon(jobs["channels"], task)
     for name in ("channels", "bids"):
         export_monai(jobs[name], folder / f"monai-{name}")
-    export_monai(jobs["regions"], folder / "monai-referred", refer=True)
+    export_monai(jobs["regions"], folder / "monai-referred", placing="linked")
     damaged = folder / "Dataset206_Damaged"
     shutil.copytree(raw["regions"], damaged)
     shutil.copyfile(
@@ -83,7 +83,7 @@ def told(jobs, peers_python, tmp_path_factory):
     return answers(peers_python, folder, checks)
 
 
-@pytest.mark.parametrize("name", ["channels", "regions", "gaps", "contrasts", "referred"])
+@pytest.mark.parametrize("name", ["channels", "regions", "gaps", "colours", "referred"])
 def test_nnunet_accepts_what_is_written_for_it(told, name):
     """By verify_dataset_integrity: counts, labels, shapes, spacings, channels."""
     assert told[f"nnunet {name}"] == "accepted"

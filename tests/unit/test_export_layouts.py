@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from exported import REGIONS, from_bids, from_decathlon, from_nnunet, from_table, generate
+from exported import REGIONS, colours, from_bids, from_decathlon, from_nnunet, from_table, generate
+from layouts import put_frames, put_image, put_labels
 
 from millimorph.cli import run_command
 from millimorph.errors import FileError, OutputError
@@ -14,7 +15,16 @@ from millimorph.generate import (
     export_monai,
     export_nnunet,
 )
-from millimorph.io import find_data_set, load_case, read_image, read_labels
+from millimorph.geometry import ImageGrid
+from millimorph.images import LabelMap, ScalarImage
+from millimorph.io import (
+    find_data_set,
+    load_case,
+    read_image,
+    read_labels,
+    write_image,
+    write_labels,
+)
 from millimorph.ops import ZScore
 from millimorph.recipe import Pipeline
 
@@ -159,7 +169,7 @@ def test_values_of_regions_are_named_by_all_of_them_elsewhere(tmp_path, regions)
 
 def test_references_copy_nothing_and_are_read_through_links(tmp_path, regions):
     dest = tmp_path / "Dataset103_Refer"
-    export_nnunet(regions, dest, refer=True)
+    export_nnunet(regions, dest, placing="linked")
     assert {path.name for path in dest.iterdir()} == {
         *("copies", "originals", "dataset.json", "splits_final.json", "millimorph")
     }
@@ -174,7 +184,7 @@ def test_references_copy_nothing_and_are_read_through_links(tmp_path, regions):
     found = find_data_set(dest)
     assert len(found.cases) == 6
     generate(dest, tmp_path / "again", count=1)
-    export_monai(regions, tmp_path / "lists", refer=True)
+    export_monai(regions, tmp_path / "lists", placing="linked")
     (item, *_) = json.loads((tmp_path / "lists/datalist.json").read_text())["training"]
     assert (tmp_path / "lists" / item["image"]).is_file()
     generate(tmp_path / "lists", tmp_path / "again-lists", count=1)
@@ -182,11 +192,11 @@ def test_references_copy_nothing_and_are_read_through_links(tmp_path, regions):
 
 def test_what_cannot_be_referred_to_is_told(tmp_path, channels, gaps):
     with pytest.raises(OutputError, match="several channels; leave out --refer"):
-        export_nnunet(channels, tmp_path / "Dataset104_A", refer=True)
+        export_nnunet(channels, tmp_path / "Dataset104_A", placing="linked")
     with pytest.raises(OutputError, match="without a gap; leave out --refer"):
-        export_nnunet(gaps, tmp_path / "Dataset104_A", refer=True)
+        export_nnunet(gaps, tmp_path / "Dataset104_A", placing="linked")
     with pytest.raises(OutputError, match=r"several channels.*leave out --refer"):
-        export_monai(channels, tmp_path / "lists", refer=True)
+        export_monai(channels, tmp_path / "lists", placing="linked")
     assert not list(tmp_path.iterdir())
 
 
@@ -211,6 +221,44 @@ def test_case_ids_never_end_like_a_channel_number(tmp_path, gaps):
     found = groups(find_data_set(tmp_path / "Dataset106_Gaps"))
     assert {case for case in found if "__" not in case} == {"v-0001", "v-0002", "w"}
     assert found["v-0001__aug0000"] == "pat 1"
+
+
+def test_files_of_several_types_become_one_type_with_the_same_voxels(tmp_path):
+    """Originals in .mha with label maps in .nrrd, samples in .nii.gz."""
+    rows = ["id,image:mr,label"]
+    for case in "ab":
+        put_image(tmp_path / f"in/{case}.mha", ord(case))
+        put_labels(tmp_path / f"in/{case}_seg.nrrd")
+        rows.append(f"{case},{case}.mha,{case}_seg.nrrd")
+    (tmp_path / "in/cases.csv").write_text("\n".join(rows))
+    out = generate(tmp_path / "in", tmp_path / "out", count=1)
+    dest = tmp_path / "Dataset112_Mixed"
+    export_nnunet(out, dest)
+    assert json.loads((dest / "dataset.json").read_text())["file_ending"] == ".nii.gz"
+    before, after = read_image(tmp_path / "in/a.mha"), read_image(dest / "imagesTr/a_0000.nii.gz")
+    assert np.array_equal(before.array, after.array)
+    assert before.dtype == after.dtype
+    assert np.allclose(before.grid.corner_points_mm, after.grid.corner_points_mm)
+    made = tmp_path / "out/a/a__0000_mr.nii.gz"
+    assert (dest / "imagesTr/a__aug0000_0000.nii.gz").read_bytes() == made.read_bytes()
+    export_monai(out, tmp_path / "lists")
+    suffixes = {path.name.partition(".")[2] for path in (tmp_path / "lists/images").iterdir()}
+    assert suffixes == {"nii.gz"}
+
+
+def test_colour_pictures_stay_one_file_of_three_channels(tmp_path):
+    """As nnU-Net's reader of natural images wants them, and JPEG is none of its types."""
+    out = colours(tmp_path)
+    dest = tmp_path / "Dataset113_Colour"
+    export_nnunet(out, dest)
+    described = json.loads((dest / "dataset.json").read_text())
+    assert described["file_ending"] == ".png"
+    assert len(described["channel_names"]) == 3
+    names = {path.name for path in (dest / "imagesTr").iterdir()}
+    assert names == {f"{case}{copy}_0000.png" for case in "ab" for copy in ("", "__aug0000")}
+    assert read_image(dest / "imagesTr/b__aug0000_0000.png").channels == 3
+    found = find_data_set(dest)
+    assert (found.roles("image"), len(found.cases)) == (("image",), 4)
 
 
 def test_a_number_of_nnunet_that_is_taken_is_refused(tmp_path, gaps, monkeypatch):
@@ -280,10 +328,6 @@ def test_other_sources_get_subjects_of_letters_and_digits_that_stay_apart(tmp_pa
 
 
 def test_one_hot_labels_and_other_grids_are_refused(tmp_path):
-    from layouts import put_frames, put_image, put_labels
-
-    from millimorph.geometry import ImageGrid
-
     put_image(tmp_path / "in/a.nii.gz")
     put_frames(tmp_path / "in/seg.nii.gz", 2)
     put_labels(tmp_path / "in/far.nii.gz", ImageGrid((6, 5, 4), (1.0, 1.0, 2.0), (9, 0, 0)))
@@ -319,7 +363,7 @@ def test_files_that_changed_are_found_where_nothing_is_copied(tmp_path, regions)
     file.write_bytes(before + b" ")
     try:
         with pytest.raises(FileError, match="has changed"):
-            export_nnunet(regions, tmp_path / "Dataset111_A", refer=True)
+            export_nnunet(regions, tmp_path / "Dataset111_A", placing="linked")
     finally:
         file.write_bytes(before)
     assert not list(tmp_path.iterdir())
@@ -337,3 +381,29 @@ def test_the_command_tells_what_was_done_and_refuses_options_of_others(tmp_path,
     text = capsys.readouterr().out
     assert "layout: Medical Segmentation Decathlon (dataset.json has modality and training)" in text
     assert "image (channels FLAIR, T1 (Gd))" in text
+
+
+def test_inspect_shows_channels_where_the_layout_has_no_time(channels, capsys):
+    assert run_command(["inspect", str(channels.parent / "in"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    images = [file for file in told["files"] if file["path"].startswith("imagesTr")]
+    assert {(file["channels"], file["frames"]) for file in images} == {(2, 1)}
+    assert told["data_set"]["channel_names"] == {"image": ["FLAIR", "T1 (Gd)"]}
+
+
+def test_warnings_are_told_with_the_final_name(tmp_path):
+    """ITK, and so nnU-Net, does not read the NIfTI-2 file that a far origin needs."""
+    grid = ImageGrid((6, 5, 4), (0.001, 0.001, 0.001), (90000.1, 0.0, 0.0))
+    rows = ["id,image,label"]
+    for case in "ab":
+        values = np.indices(grid.shape).sum(axis=0)
+        (tmp_path / "in").mkdir(exist_ok=True)
+        write_image(ScalarImage(values.astype(np.int16), grid), tmp_path / f"in/{case}.mha")
+        write_labels(LabelMap((values % 2).astype(np.uint8), grid), tmp_path / f"in/{case}_seg.mha")
+        rows.append(f"{case},{case}.mha,{case}_seg.mha")
+    (tmp_path / "in/cases.csv").write_text("\n".join(rows))
+    out = generate(tmp_path / "in", tmp_path / "out", count=1, suffix=".mha")
+    dest = tmp_path / "Task17_Far"
+    notes = export_decathlon(out, dest).notes
+    assert any(f"{dest}/imagesTr/a.nii.gz: written as NIfTI-2" in note for note in notes)
+    assert not any(".millimorph-" in note for note in notes)

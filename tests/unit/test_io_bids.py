@@ -90,3 +90,31 @@ def test_a_data_set_without_anatomical_images_is_an_error(tmp_path):
     put_image(tmp_path / "sub-01/func/sub-01_task-rest_bold.nii.gz")
     with pytest.raises(FileError, match=r"no complete case; .*--layout files"):
         find_data_set(tmp_path)
+
+
+def test_copies_of_a_derivative_of_millimorph_are_cases_of_their_own(tmp_path):
+    """Each has a grid of its own; in derivatives of others desc tells files of a case apart."""
+    made_by = [{"Name": "millimorph"}]
+    put_json(tmp_path / "dataset_description.json", {**RAW, "GeneratedBy": made_by})
+    for copy in ("orig", "aug0001"):
+        put_image(tmp_path / f"sub-1/anat/sub-1_desc-{copy}_T1w.nii.gz")
+        put_labels(tmp_path / f"sub-1/anat/sub-1_desc-brain+{copy}_mask.nii.gz")
+    found = find_data_set(tmp_path)
+    assert [case.id for case in found.cases] == ["sub-1_desc-aug0001", "sub-1_desc-orig"]
+    assert (found.roles("image"), found.roles("labels")) == (("T1w",), ("desc-brain_mask",))
+    put_json(tmp_path / "dataset_description.json", {**RAW, "GeneratedBy": [{"Name": "other"}]})
+    assert [case.id for case in find_data_set(tmp_path).cases] == ["sub-1"]
+
+
+@pytest.mark.parametrize("text", ["index\tcolour\n", "index\tname\n1.5\ta\n", "index\tname\n1\n"])
+def test_names_of_labels_are_read_from_the_table_beside_them(tmp_path, text):
+    put_json(tmp_path / "dataset_description.json", RAW)
+    put_image(tmp_path / "sub-1/anat/sub-1_T1w.nii.gz")
+    put_labels(tmp_path / "sub-1/anat/sub-1_dseg.nii.gz")
+    table = tmp_path / "sub-1/anat/sub-1_dseg.tsv"
+    table.write_text("index\tname\tcolor\n0\tbackground\t#000\n17\tLeft hippocampus\t#fff\n")
+    expected = {"background": "0", "Left hippocampus": "17"}
+    assert find_data_set(tmp_path).label_names == expected
+    table.write_text(text)
+    with pytest.raises(FileError, match=r"sub-1_dseg\.tsv"):
+        find_data_set(tmp_path)

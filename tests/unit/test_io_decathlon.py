@@ -54,6 +54,34 @@ def test_files_of_the_system_that_packed_the_archive_are_no_images(tmp_path):
     assert [case.id for case in found.cases] == ["t_1", "t_2"]
 
 
+def test_test_images_are_paths_or_objects_and_orphans_are_listed(tmp_path):
+    """MONAI's lists have objects; AppleDouble files are counted nowhere."""
+    test = ["./imagesTs/a.nii.gz", {"image": "./imagesTs/b.nii.gz"}, "./imagesTs/._a.nii.gz"]
+    folder = decathlon(tmp_path, test=test)
+    put_image(folder / "imagesTr/alone.nii.gz")
+    put_image(folder / "imagesTr/_hidden.nii.gz")
+    put_labels(folder / "labelsTr/lost.nii.gz")
+    assert find_data_set(folder).notes == (
+        "in imagesTr, but of no complete case of training: 1 file: alone.nii.gz",
+        "in labelsTr, but of no complete case of training: 1 file: lost.nii.gz",
+        "test (2 images) has no labels and is not used",
+    )
+
+
+def test_an_image_with_another_number_of_channels_is_left_out(tmp_path):
+    """One without its T1w would be trained on with the wrong channel."""
+    from millimorph.generate.inputs import Patterns, read_inputs
+
+    folder = decathlon(tmp_path, modality={"0": "FLAIR", "1": "T1w"})
+    put_frames(folder / "imagesTr/t_1.nii.gz", 2)
+    put_frames(folder / "imagesTr/t_2.nii.gz", 3)
+    cases, (failure,) = read_inputs(Patterns(folder, {}, {}, {}), find_data_set(folder))
+    assert [case.id for case in cases] == ["t_1"]
+    assert failure.reason == (
+        "imagesTr/t_2.nii.gz: has 3 values for each voxel, the layout wants 2 (FLAIR, T1w)"
+    )
+
+
 def test_the_group_of_a_data_list_is_kept(tmp_path):
     found = find_data_set(decathlon(tmp_path, training=[{**PAIRS[0], "group": "p7"}, PAIRS[1]]))
     assert [case.group for case in found.cases] == ["p7", None]
@@ -87,6 +115,9 @@ def test_the_older_nnunet_layout_is_told_apart(tmp_path):
         ({"training": {}}, "must be a list"),
         ({"modality": {"1": "MRI"}}, "modality must have the keys"),
         ({"labels": {"liver": "1"}}, "must map values"),
+        ({"labels": {"0": "background", "1": "a", "2": "a"}}, "the same name"),
+        ({"test": "imagesTs"}, "test must be a list"),
+        ({"test": [{"picture": "a"}]}, "test, item 0: image must be"),
     ],
 )
 def test_a_broken_rule_is_named_with_the_file(tmp_path, changes, message):

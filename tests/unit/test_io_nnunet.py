@@ -1,7 +1,7 @@
 """nnU-Net v2 raw data sets: its rules are those of nnU-Net's dataset-format.md."""
 
 import pytest
-from layouts import NNUNET, nnunet, put_image, put_json, put_labels
+from layouts import NNUNET, nnunet, put_frames, put_image, put_json, put_labels
 
 from millimorph.errors import FileError
 from millimorph.geometry import ImageGrid
@@ -105,6 +105,7 @@ def test_paths_that_lead_out_are_refused(tmp_path, path):
         ({"numTraining": 3}, "numTraining is 3, but there are 2"),
         ({"numTraining": "2"}, "numTraining must be"),
         ({"file_ending": "nii.gz"}, "file_ending"),
+        ({"file_ending": ".jpg"}, "without loss"),
         ({"channel_names": {"1": "CT"}}, "channel_names must have the keys"),
         ({"channel_names": ["CT"]}, "channel_names must have the keys"),
         ({"labels": {"liver": 1}}, '"background" with 0'),
@@ -112,6 +113,13 @@ def test_paths_that_lead_out_are_refused(tmp_path, path):
         ({"labels": {"background": 0, "ignore": 1, "liver": 2}}, '"ignore" must have the highest'),
         (
             {"labels": {"background": 0, "all": [1, 2], "core": 2}},
+            "regions_class_order must list 2",
+        ),
+        (
+            {
+                "labels": {"background": 0, "all": [1, 2], "core": 2},
+                "regions_class_order": [1, "2"],
+            },
             "regions_class_order must list 2",
         ),
         ({"labels": {"background": 0, "liver": 1.5}}, "must be integers"),
@@ -127,6 +135,42 @@ def test_regions_and_the_ignore_label_are_accepted(tmp_path):
     labels = {"background": 0, "whole": [1, 2], "core": 2, "ignore": 3}
     found = find_data_set(nnunet(tmp_path, labels=labels, regions_class_order=[1, 2]))
     assert found.label_names["whole"] == "1+2"
+
+
+def test_patients_are_read_where_millimorph_wrote_them(tmp_path):
+    folder = nnunet(tmp_path / "Dataset001_A")
+    assert {case.group for case in find_data_set(folder).cases} == {None}
+    put_json(folder / "millimorph/cases.json", {"a_1": {"group": "p"}, "a_2": {"group": "p"}})
+    assert {case.group for case in find_data_set(folder).cases} == {"p"}
+    put_json(folder / "millimorph/cases.json", {"a_1": {"group": 3}})
+    with pytest.raises(FileError, match="'a_1' must have a group"):
+        find_data_set(folder)
+
+
+def test_a_folder_that_nnunet_would_not_find_is_told(tmp_path):
+    assert find_data_set(nnunet(tmp_path / "Dataset001_A")).notes == ()
+    (note,) = find_data_set(nnunet(tmp_path / "liver")).notes
+    assert "DatasetNNN_Name" in note
+
+
+def test_a_series_is_no_channel_of_nnunet(tmp_path):
+    """Its files have one value for each voxel; a fourth axis would be augmented as time."""
+    from millimorph.generate.inputs import Patterns, read_inputs
+
+    folder = nnunet(tmp_path)
+    put_frames(folder / "imagesTr/a_2_0000.nii.gz", 2)
+    _, (failure,) = read_inputs(Patterns(folder, {}, {}, {}), find_data_set(folder))
+    assert (failure.case, "has 2 values for each voxel" in failure.reason) == ("a_2", True)
+
+
+def test_the_voxel_sizes_of_3d_tiff_are_not_guessed(tmp_path):
+    put_json(tmp_path / "dataset.json", NNUNET | {"file_ending": ".tif", "numTraining": 1})
+    put_json(tmp_path / "labelsTr/a.json", {"spacing": [2, 1, 1]})
+    for name in ("imagesTr/a_0000.tif", "labelsTr/a.tif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(FileError, match=r"a\.json: the voxel sizes of 3D TIFF"):
+        find_data_set(tmp_path)
 
 
 def test_an_image_without_a_channel_suffix_is_refused(tmp_path):

@@ -269,19 +269,26 @@ def export(
         skull_stripped: Say so in the sidecars of MR images (bids).
     """
     from millimorph.cli.texts import export_text
-    from millimorph.generate import export_bids, export_decathlon, export_monai, export_nnunet
+    from millimorph.generate import (
+        Placing,
+        export_bids,
+        export_decathlon,
+        export_monai,
+        export_nnunet,
+    )
 
     if refer and to not in {"nnunet", "monai"}:
         raise PipelineError(f"--refer is for --to nnunet and monai; {to} holds its files itself")
     if skull_stripped and to != "bids":
         raise PipelineError(f"--skull-stripped is for --to bids; {to} has no place for it")
+    placing: Placing = "linked" if refer else "copied"
     match to:
         case "nnunet":
-            written = export_nnunet(out, dest, refer=refer)
+            written = export_nnunet(out, dest, placing)
         case "decathlon":
             written = export_decathlon(out, dest)
         case "monai":
-            written = export_monai(out, dest, refer=refer)
+            written = export_monai(out, dest, placing)
         case "bids":
             written = export_bids(out, dest, skull_stripped=skull_stripped)
     say(export_text(written))

@@ -2,6 +2,7 @@
 
 from millimorph.generate.exports import (
     Export,
+    Placing,
     export_bids,
     export_decathlon,
     export_monai,
@@ -43,6 +44,7 @@ __all__ = [
     "JobStatus",
     "Limits",
     "ManifestLine",
+    "Placing",
     "Progress",
     "ReplayReport",
     "RoleReplay",

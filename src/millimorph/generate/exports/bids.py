@@ -5,6 +5,7 @@ come along as desc-orig. What BIDS has no name for, such as CT, is listed in .bi
 """
 
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +24,8 @@ from millimorph.generate.exports.bids_names import (
     suffixes_of,
 )
 from millimorph.generate.exports.labels import LabelTable, label_table
-from millimorph.generate.exports.members import ExportFile, FinishedJob, Member
+from millimorph.generate.exports.members import ORIGINAL, FinishedJob, Member
 from millimorph.generate.exports.report import Export, export_of
-from millimorph.generate.sample import collected
 from millimorph.io.bids import DESCRIPTION
 from millimorph.io.data_set import read_description
 
@@ -41,7 +41,8 @@ _MASK = "mask"
 class _Part:
     """What becomes one file of each member: an image's channel, or a label map.
 
-    `channel` is its number if the image has several. `is_mr` says that it is an MR image.
+    `channel` is its number if the image has several. `is_mr` says that it is an MR image. `names`
+    and `sources` (the original, as a BIDS URI) are by case.
     """
 
     role: str
@@ -49,6 +50,7 @@ class _Part:
     is_labels: bool
     is_mr: bool
     names: Mapping[str, BidsName]
+    sources: Mapping[str, str]
 
     def path(self, member: Member) -> str:
         return self.names[member.source].path(member.copy_name, _NIFTI)
@@ -80,13 +82,12 @@ def export_bids(out: str | Path, dest: str | Path, *, skull_stripped: bool = Fal
     _check_apart(parts, written)
     tables = {role: label_table(job, role) for role in job.labels}
     notes: list[str] = []
-    with files.new_folder(dest) as place, collected(notes):
+    with files.writing(dest, notes) as place:
         for member in written:
             for part in parts:
                 _put(part, member, place, tables)
-                sources = _sources(job, part, member, of_bids=of_bids)
                 path = part.path(member).removesuffix(_NIFTI)
-                sidecar = _sidecar(part, member, sources, skull_stripped=skull_stripped)
+                sidecar = _sidecar(part, member, skull_stripped)
                 files.put_json(place / f"{path}.json", sidecar)
         _put_tables(parts, written, place)
         description = _description(job, dest, of_bids=of_bids)
@@ -98,7 +99,7 @@ def export_bids(out: str | Path, dest: str | Path, *, skull_stripped: bool = Fal
             notes.append(f"BIDS has no names for some of the images; they are listed in {_IGNORED}")
     if of_bids:
         notes.append(f"the originals stay in {job.root}, which the sidecars refer to as bids:raw")
-    return export_of(job, dest, notes, (f"bids-validator-deno {dest}",), written)
+    return export_of(job, dest, notes, (f"bids-validator-deno {shlex.quote(str(dest))}",), written)
 
 
 def _parts_of_bids(job: FinishedJob) -> list[_Part]:
@@ -109,11 +110,16 @@ def _parts_of_bids(job: FinishedJob) -> list[_Part]:
             raise OutputError(
                 f"{job.out}: the image {role} has several channels; BIDS wants a file for each"
             )
-        names = {
-            one.source: name_of_source((one.labels if is_labels else one.images)[role].path)
+        paths = {
+            one.source: (one.labels if is_labels else one.images)[role].path
             for one in job.originals
         }
-        parts.append(_Part(role, None, is_labels, not is_labels, names))
+        names = {case: name_of_source(path) for case, path in paths.items()}
+        sources = {
+            case: f"bids:{_RAW}:{path.relative_to(job.root).as_posix()}"
+            for case, path in paths.items()
+        }
+        parts.append(_Part(role, None, is_labels, not is_labels, names, sources))
     return parts
 
 
@@ -127,12 +133,17 @@ def _parts(job: FinishedJob) -> list[_Part]:
         suffix = suffixes[number]
         names = {case: BidsName(these, None, suffix) for case, these in entities.items()}
         mr = is_mr(job.channel_names[number], suffix)
-        parts.append(_Part(role, channel, False, mr, names))
+        parts.append(_Part(role, channel, False, mr, names, _beside(names)))
     for role in job.labels:
         more = () if len(job.labels) == 1 else (f"seg-{labels[role]}",)
         names = {case: BidsName((*these, *more), None, "dseg") for case, these in entities.items()}
-        parts.append(_Part(role, None, True, False, names))
+        parts.append(_Part(role, None, True, False, names, _beside(names)))
     return parts
+
+
+def _beside(names: Mapping[str, BidsName]) -> dict[str, str]:
+    """Return the originals' own files in the new data set."""
+    return {case: f"bids::{name.path(ORIGINAL, _NIFTI)}" for case, name in names.items()}
 
 
 def _channels(job: FinishedJob) -> Iterator[tuple[str, int | None]]:
@@ -181,21 +192,10 @@ def _put(part: _Part, member: Member, place: Path, tables: Mapping[str, LabelTab
         files.put_text(table, "".join(["index\tname\n", *rows]))
 
 
-def _sources(job: FinishedJob, part: _Part, member: Member, *, of_bids: bool) -> list[str]:
-    """Return the original as BIDS URIs: in the raw data set, or beside the copy."""
-    original = next(one for one in job.originals if one.source == member.source)
-    if of_bids:
-        file: ExportFile = (original.labels if part.is_labels else original.images)[part.role]
-        return [f"bids:{_RAW}:{file.path.relative_to(job.root).as_posix()}"]
-    return [f"bids::{part.path(original)}"] if member.is_copy else []
-
-
-def _sidecar(
-    part: _Part, member: Member, sources: list[str], *, skull_stripped: bool
-) -> dict[str, Any]:
+def _sidecar(part: _Part, member: Member, skull_stripped: bool) -> dict[str, Any]:
     content: dict[str, Any] = {"Description": _text(member)}
-    if sources:
-        content["Sources"] = sources
+    if member.is_copy:
+        content["Sources"] = [part.sources[member.source]]
     if part.is_mr:
         content["SkullStripped"] = skull_stripped
     if member.recipe is not None:

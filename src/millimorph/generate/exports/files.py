@@ -10,18 +10,23 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from millimorph.errors import FileError, OutputError
 from millimorph.generate.exports.members import ExportFile, check_there, look_at
+from millimorph.generate.sample import collected
 from millimorph.generate.sidecar import file_digest
 from millimorph.images import FrameAxis, LabelMap, ScalarImage
 from millimorph.io import read_labels, write_image, write_labels
 from millimorph.io.atomic import TEMPORARY_PREFIX
 from millimorph.io.extensions import extension_of
 from millimorph.io.layouts import read_as
+
+Placing = Literal["copied", "linked"]
+"""Whether files are copied into a data set, or referred to where they are, through links."""
 
 ORIGINALS_LINK, COPIES_LINK = "originals", "copies"
 
@@ -37,8 +42,19 @@ def check_place(dest: Path, taken: Sequence[Path]) -> None:
 
 
 @contextmanager
-def new_folder(dest: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `dest` that takes its name when the block ends well."""
+def writing(dest: Path, notes: list[str]) -> Iterator[Path]:
+    """Yield an empty folder beside `dest` that takes its name when the block ends well.
+
+    Warnings on the way are added to the notes.
+    """
+    said: list[str] = []
+    with collected(said), _new_folder(dest) as place:
+        yield place
+    notes += [text.replace(str(place), str(dest)) for text in said]
+
+
+@contextmanager
+def _new_folder(dest: Path) -> Iterator[Path]:
     try:
         dest.parent.mkdir(parents=True, exist_ok=True)
         place = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=dest.parent))

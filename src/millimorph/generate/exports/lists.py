@@ -11,7 +11,6 @@ from millimorph.generate.exports.labels import LabelTable, label_table
 from millimorph.generate.exports.members import ExportFile, FinishedJob, Member
 from millimorph.generate.exports.report import Export, export_of
 from millimorph.generate.exports.splits import SPLITS_FILE, fold_of_group, folds
-from millimorph.generate.sample import collected
 from millimorph.io.datalists import DESCRIPTION as DATALIST
 from millimorph.io.decathlon import DESCRIPTION
 from millimorph.io.extensions import NIFTI_EXTENSIONS, extension_of
@@ -43,7 +42,7 @@ def export_decathlon(out: str | Path, dest: str | Path) -> Export:
         raise OutputError(f"{out}: its images are 2D; the Decathlon's are 3D, so use --to monai")
     table = label_table(job, job.labels[0])
     notes: list[str] = []
-    with files.new_folder(dest) as place, collected(notes):
+    with files.writing(dest, notes) as place:
         (place / "imagesTs").mkdir()
         for member in job.members:
             _put_volume(job, member, place / f"imagesTr/{member.id}{_NIFTI}")
@@ -62,12 +61,12 @@ def export_decathlon(out: str | Path, dest: str | Path) -> Export:
     return export_of(job, dest, notes, steps)
 
 
-def export_monai(out: str | Path, dest: str | Path, *, refer: bool = False) -> Export:
+def export_monai(out: str | Path, dest: str | Path, placing: files.Placing = "copied") -> Export:
     """Write the samples of a job and their originals with data lists for MONAI.
 
     `dest` is the new folder. datalist.json holds the first patients out: `training` has originals
     and copies of the others, `validation` the originals of those; datalist_fold1.json and so on do
-    the same for the other folds. Every item has fold, group, aug_id and source. With `refer`
+    the same for the other folds. Every item has fold, group, aug_id and source. With "linked"
     nothing is copied: the lists refer to the files where they are, through two links in `dest`.
 
     Raises as `export_decathlon`.
@@ -78,12 +77,13 @@ def export_monai(out: str | Path, dest: str | Path, *, refer: bool = False) -> E
     notes: list[str] = []
     items: dict[str, dict[str, Any]] = {}
     held_out = fold_of_group(job.members)
-    with files.new_folder(dest) as place, collected(notes):
-        if refer:
+    with files.writing(dest, notes) as place:
+        if placing == "linked":
             files.link_folders(place, dest, job.root, job.out)
             notes += _reader_notes(job)
         for member in job.members:
-            paths = _linked(job, member) if refer else _put_files(job, member, place)
+            linked = placing == "linked"
+            paths = _linked(job, member) if linked else _put_files(job, member, place)
             items[member.id] = {"id": member.id, **paths, **_origin(member, held_out)}
         for number, fold in enumerate(folds(job.members)):
             name = DATALIST if number == 0 else f"datalist_fold{number}.json"
@@ -95,10 +95,10 @@ def export_monai(out: str | Path, dest: str | Path, *, refer: bool = False) -> E
                 "validation": [items[one.id] for one in fold.val],
             }
             files.put_json(place / name, content)
-    listed = dest / DATALIST
+    listed = str(dest / DATALIST)
     steps = (
-        f'monai.data.load_decathlon_datalist("{listed}", data_list_key="training")',
-        f'monai.data.load_decathlon_datalist("{listed}", data_list_key="validation")',
+        f"monai.data.load_decathlon_datalist({listed!r}, data_list_key='training')",
+        f"monai.data.load_decathlon_datalist({listed!r}, data_list_key='validation')",
         "(fold 0 validates; datalist_fold1.json and so on hold out the other folds. No copy of a",
         " patient who validates is trained on)",
     )

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from millimorph.errors import FileError, OutputError
 from millimorph.generate.inputs import is_same_place
@@ -22,7 +21,7 @@ from millimorph.io.layouts import FourthAxis, check_distinct, natural_key, read_
 from millimorph.io.nifti import read_head
 from millimorph.recipe import Recipe
 
-Kind = Literal["image", "labels"]
+ORIGINAL = "orig"
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class Member:
     @property
     def copy_name(self) -> str:
         """`aug0007` for sample 7, `orig` for an original."""
-        return "orig" if self.recipe is None else f"aug{self.recipe.index:04d}"
+        return ORIGINAL if self.recipe is None else f"aug{self.recipe.index:04d}"
 
     @property
     def files(self) -> tuple[ExportFile, ...]:

@@ -1,6 +1,7 @@
 """Export to nnU-Net v2 raw: dataset.json, files by channel (or references), splits by patient."""
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,6 @@ from millimorph.generate.exports.labels import LabelTable, label_table
 from millimorph.generate.exports.members import FinishedJob, Member
 from millimorph.generate.exports.report import Export, export_of
 from millimorph.generate.exports.splits import FOLDS, SPLITS_FILE, fold_of_group, folds
-from millimorph.generate.sample import collected
 from millimorph.io.data_set import read_description
 from millimorph.io.extensions import extension_of
 from millimorph.io.nnunet import (
@@ -23,6 +23,7 @@ from millimorph.io.nnunet import (
     PICTURE_ENDINGS,
     is_nnunet,
 )
+from millimorph.ops import ImageOp
 from millimorph.recipe import Recipe
 
 TOOL = "nnU-Net"
@@ -48,11 +49,11 @@ class _Layout:
     whole_pictures: bool
 
 
-def export_nnunet(out: str | Path, dest: str | Path, *, refer: bool = False) -> Export:
+def export_nnunet(out: str | Path, dest: str | Path, placing: files.Placing = "copied") -> Export:
     """Write the samples of a job and their originals as a new nnU-Net v2 raw data set.
 
     `dest` is the new folder, named as nnU-Net demands, such as Dataset101_LiverAugmented. It is
-    there only once it is complete. With `refer` nothing is copied: the key `dataset` refers to the
+    there only once it is complete. With "linked" nothing is copied: the key `dataset` refers to the
     files where they are, through two links in `dest`. Without a layout that names patients every
     case is one.
 
@@ -79,8 +80,8 @@ def export_nnunet(out: str | Path, dest: str | Path, *, refer: bool = False) -> 
             f"{len(renumbered) - 1}; dataset.json has the new values, {CASES_FILE} the old ones"
         )
     description = _description(job, layout, table)
-    with files.new_folder(dest) as place, collected(notes):
-        if refer:
+    with files.writing(dest, notes) as place:
+        if placing == "linked":
             _check_referable(job, layout, renumbered)
             files.link_folders(place, dest, job.root, job.out)
             description["dataset"] = _references(job, names)
@@ -132,7 +133,7 @@ def _ops_out_of_hu(recipe: Recipe, role: str) -> list[str]:
     return [
         op.op
         for op in recipe.intensity
-        if op.op in _NOT_IN_HU and role in (getattr(op, "images", None) or (role,))
+        if op.op in _NOT_IN_HU and isinstance(op, ImageOp) and role in (op.images or (role,))
     ]
 
 
@@ -296,12 +297,13 @@ def _next_steps(job: FinishedJob, dest: Path) -> tuple[str, ...]:
     """Return nnU-Net's commands; plans of the originals alone, where these are a data set."""
     number = int(dest.name[7:10])
     preprocessed = f"$nnUNet_preprocessed/{dest.name}"
-    tables = f"{dest / DESCRIPTION} {dest / SPLITS_FILE}"
+    split_table = shlex.quote(str(dest / SPLITS_FILE))
+    tables = f"{shlex.quote(str(dest / DESCRIPTION))} {split_table}"
     splits = f"without {SPLITS_FILE} nnU-Net validates on copies of cases that it trains on"
     if FOLDER_NAME.fullmatch(job.root.name) is None:
         return (
             f"nnUNetv2_plan_and_preprocess -d {number} --verify_dataset_integrity",
-            f"cp {dest / SPLITS_FILE} {preprocessed}/",
+            f"cp {split_table} {preprocessed}/",
             f"nnUNetv2_train {number} 3d_fullres 0 -tr nnUNetTrainerNoDA",
             f"({splits};",
             " nnUNetTrainer instead of nnUNetTrainerNoDA augments the copies once more)",
