@@ -142,6 +142,11 @@ def manifest_text(lines: Iterable[ManifestLine]) -> str:
     return "".join(_manifest_row(line) for line in ordered)
 
 
+def is_notes(path: Path) -> bool:
+    """Tell whether a file holds what one run has finished."""
+    return path.name.startswith(_NOTES)
+
+
 def read_quarantine(out: Path) -> tuple[Failure, ...]:
     """Return what failed in the last run.
 
