@@ -24,6 +24,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from data_sets import IMAGES, LABELS, LANDMARKS, PIPELINE, tree, write_cases
 
 from millimorph.generate import Sidecar
+from millimorph.generate.manifest import is_notes
+from millimorph.io.atomic import TEMPORARY_PREFIX
 from millimorph.recipe import dump_pipeline
 
 SAMPLES = 12
@@ -89,6 +91,10 @@ class Harness:
             codes = {0, -number, CODES.get(way, -number)}
             check(process.returncode in codes, f"ended with {process.returncode}: {told}")
             check("Traceback" not in told or way == "interrupt", told)
+            if process.returncode in CODES.values():
+                check("the same command goes on" in told, told)
+                left = [path for path in out.rglob(f"{TEMPORARY_PREFIX}*") if not is_notes(path)]
+                check(not left, f"left behind: {left}")
             self._group_is_gone(process.pid)
         self._look(out, before)
         self.done[way] += 1
