@@ -12,6 +12,7 @@ app = App(
     name="millimorph",
     version=__version__,
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,
     default_parameter=Parameter(negative=()),
 )
 

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,15 @@ class Raised:
 Message = Ready | Step | Made | Raised
 
 
-def main(idle_s: float | None) -> None:
-    """Serve until the input ends, or nothing came for `idle_s` seconds."""
+def main(idle_s: float | None) -> NoReturn:
+    """Serve until the other end is gone, or nothing came for `idle_s` seconds."""
     _be_quiet()
+    with suppress(BrokenPipeError):
+        _serve(idle_s)
+    os._exit(0)
+
+
+def _serve(idle_s: float | None) -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     orders: queue.SimpleQueue[Any] = queue.SimpleQueue()

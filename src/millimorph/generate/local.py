@@ -114,7 +114,7 @@ def generate_dataset(request: DatasetRequest, show: Show | None = None) -> Datas
         tally = _Tally(work.samples, work.failures, begin, show)
         if work.tasks:
             claim_output(request.out, request.folder, _record(request, work))
-            with joined(request.out):
+            with joined(request.out), crew:
                 _run(work.job, work.tasks, _Hands(request, crew), tally)
     return DatasetReport(
         out=request.out,

@@ -163,6 +163,11 @@ def _is_whole(path: Path, places: Sequence[Place]) -> bool:
     return end == path.stat().st_size
 
 
+def is_notes(path: Path) -> bool:
+    """Tell whether a file holds what one run has finished."""
+    return path.name.startswith(_NOTES)
+
+
 def read_quarantine(out: Path) -> tuple[Failure, ...]:
     """Return what failed in the last run.
 

@@ -30,10 +30,15 @@ _ONE_THREAD = (
     "VECLIB_MAXIMUM_THREADS",
     "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
 )
-_PROGRAM = (
-    "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); "
-    "from millimorph.generate.child import main; main({idle_s})"
-)
+_PROGRAM = """
+import os, pickle, sys
+try:
+    sys.path[:] = pickle.load(sys.stdin.buffer)
+except EOFError:
+    os._exit(1)
+from millimorph.generate.child import main
+main({idle_s})
+"""
 _SECONDS_TO_START = 120.0
 _SECONDS_TO_END = 5.0
 _SECONDS_BETWEEN_LOOKS = 2.0

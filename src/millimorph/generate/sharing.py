@@ -7,20 +7,21 @@ leftovers of killed runs are not cleared.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from millimorph.errors import OutputError
-from millimorph.generate.manifest import JOB_FILE
+from millimorph.generate.manifest import JOB_FILE, is_notes
 from millimorph.io.atomic import TEMPORARY_PREFIX
 
 
 @contextmanager
 def joined(out: Path) -> Iterator[None]:
-    """Take part in a folder; clear what killed runs left half written, if none is at work.
+    """Take part in a folder; clear what killed runs and workers left half written.
 
-    A run that does not end well clears up too, for its workers were stopped.
+    That is done at the beginning and at the end, if no other run is at work. Notes of finished
+    samples stay at the end, for a run that did not end well has not made them its manifest.
     """
     try:
         import fcntl
@@ -31,16 +32,15 @@ def joined(out: Path) -> Iterator[None]:
     try:
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _clear(out)
+            _remove(_left_behind(out))
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_SH)
         try:
             yield
-        except BaseException:
+        finally:
             with suppress(OSError):
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _clear(out)
-            raise
+                _remove(path for path in _left_behind(out) if not is_notes(path))
     finally:
         os.close(descriptor)
 
@@ -66,7 +66,11 @@ def alone_with_records(out: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _clear(out: Path) -> None:
+def _left_behind(out: Path) -> Iterator[Path]:
     for pattern in (f"{TEMPORARY_PREFIX}*", f"*/{TEMPORARY_PREFIX}*"):
-        for path in out.glob(pattern):
-            path.unlink(missing_ok=True)
+        yield from out.glob(pattern)
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
