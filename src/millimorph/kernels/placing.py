@@ -28,10 +28,10 @@ def place_inside(_typing_context, line, first, rules, displaced, at, targets, to
     Returns (int32) whether one of them is not; then `place_anywhere` has to write them again.
 
     `line` = (remainders, slopes, whole voxels): the source index of the voxel that is `first + i`
-    from the middle of a segment is, along x, y and z, whole + remainder + slope * (first + i). `displaced` (three float32
-    arrays, or none) is added to it, from `at` on. `rules` = (frame, strides, origin): three tuples
-    of int32 for x, y, z, and the strides along y and z, as in `coordinates`; `targets` =
-    (base, wx, wy, wz, inside) are written from `to` on.
+    from the middle of a segment is, along x, y and z, whole + remainder + slope * (first + i).
+    `displaced` (three float32 arrays, or none) is added to it, from `at` on. `rules` = (frame,
+    strides, origin): three tuples of int32 for x, y, z, and the strides along y and z, as in
+    `coordinates`; `targets` = (base, wx, wy, wz, inside) are written from `to` on.
     """
 
     def generate(context, builder, signature, arguments):
