@@ -6,7 +6,7 @@ where the continuous index lies in [-0.5, size - 0.5) on every axis, 2 where it 
 the last centre of some axis. Every sampler reads these buffers, so
 images, labels and channels that share a grid share one computation.
 
-Positions are float64 at the start of each segment of a row; inside a segment they are float32
+Positions are float64 at the middle of each segment of a row; inside a segment they are float32
 offsets from a whole voxel, so that the error stays below 1e-5 voxel however large the image is.
 Two-dimensional grids are grids with one slice.
 """
@@ -15,9 +15,9 @@ import numpy as np
 
 from millimorph.kernels._jit import kernel
 from millimorph.kernels.lanes import blend_lanes, cubic_half_lanes, cubic_lanes
-from millimorph.kernels.placing import place_anywhere, place_inside
+from millimorph.kernels.placing import place_anywhere, place_inside, place_nearest
 
-SEGMENT = 64
+SEGMENT = 128
 LANES = 16
 
 # `frame` (int32, 3 x 4) describes the source's axes x, y, z: size, lowest and highest base index,
@@ -48,12 +48,6 @@ def split(position):
     bounded = min(max(position, -1073741824.0), 1073741824.0)
     floor = np.floor(bounded)
     return np.int32(floor), np.float32(bounded - floor)
-
-
-@kernel
-def between(start, end, margin, size):
-    """Whether a stretch of positions, `margin` wide on both sides, keeps off both borders."""
-    return min(start, end) - margin > 0.001 and max(start, end) + margin < size - 1.001
 
 
 @kernel
@@ -88,35 +82,25 @@ def place_row(matrix, row, nx, rules, displaced, targets, to):
 
     `rules`, `displaced` and `targets` as in `placing`.
     """
-    j, k = row
-    x_row = matrix[0, 3] + matrix[0, 1] * j + matrix[0, 2] * k
-    y_row = matrix[1, 3] + matrix[1, 1] * j + matrix[1, 2] * k
-    z_row = matrix[2, 3] + matrix[2, 1] * j + matrix[2, 2] * k
-    slopes = (np.float32(matrix[0, 0]), np.float32(matrix[1, 0]), np.float32(matrix[2, 0]))
     for start in range(0, nx, SEGMENT):
-        bx, rx = split(x_row + matrix[0, 0] * start)
-        by, ry = split(y_row + matrix[1, 0] * start)
-        bz, rz = split(z_row + matrix[2, 0] * start)
-        line = ((rx, ry, rz), slopes, (bx, by, bz))
-        for i in range(0, min(nx - start, SEGMENT), LANES):
-            first, at = np.float32(i), start + i
+        reach = min(nx - start, SEGMENT)
+        half = reach // 2
+        line = line_of(matrix, start + half, row)
+        for i in range(0, reach, LANES):
+            first, at = np.float32(i - half), start + i
             if place_inside(line, first, rules, displaced, at, targets, to + at):
                 place_anywhere(line, first, rules, displaced, at, targets, to + at)
 
 
 @kernel
-def nearest_to(relative):
-    """The nearest whole number, halves upwards, of the remainder that decides it."""
-    floor = np.floor(relative)
-    return np.int32(np.int32(floor) + np.int32(relative - floor >= np.float32(0.5)))
-
-
-@kernel
-def place_nearest(relative, whole, size):
-    """Index of the nearest voxel, kept within the source, and whether it is inside."""
-    index = np.int32(nearest_to(relative) + whole)
-    inside = (index >= np.int32(0)) & (index < size)
-    return np.int32(min(max(index, np.int32(0)), np.int32(size - np.int32(1)))), inside
+def line_of(matrix, x, row):
+    """Where a row (y, z) runs in the source, about its voxel x, as `placing` takes it."""
+    j, k = row
+    bx, rx = split(matrix[0, 3] + matrix[0, 0] * x + matrix[0, 1] * j + matrix[0, 2] * k)
+    by, ry = split(matrix[1, 3] + matrix[1, 0] * x + matrix[1, 1] * j + matrix[1, 2] * k)
+    bz, rz = split(matrix[2, 3] + matrix[2, 0] * x + matrix[2, 1] * j + matrix[2, 2] * k)
+    slopes = (np.float32(matrix[0, 0]), np.float32(matrix[1, 0]), np.float32(matrix[2, 0]))
+    return (rx, ry, rz), slopes, (bx, by, bz)
 
 
 @kernel
@@ -126,61 +110,18 @@ def affine_nearest_rows(matrix, row_range, shape, frame, strides, base, inside):
     Only the first flag of `inside` is written.
     """
     nx, ny = shape
-    dx = np.float32(matrix[0, 0])
-    dy = np.float32(matrix[1, 0])
-    dz = np.float32(matrix[2, 0])
-    ramp = steps_along_x()
-    s0, s1, s2 = frame[0, 0], frame[1, 0], frame[2, 0]
-    qx, qy, qz, origin = strides[0], strides[1], strides[2], strides[3]
-    unsigned = strides.dtype.type
+    rules = as_rules(frame, strides)
+    none = np.empty(0, np.float32)
+    targets = (base, none, none, none, inside)
     for row in range(row_range[0], row_range[1]):
-        k = row // ny
-        j = row - k * ny
-        x_row = matrix[0, 3] + matrix[0, 1] * j + matrix[0, 2] * k
-        y_row = matrix[1, 3] + matrix[1, 1] * j + matrix[1, 2] * k
-        z_row = matrix[2, 3] + matrix[2, 1] * j + matrix[2, 2] * k
+        to = (row - row_range[0]) * nx
         for start in range(0, nx, SEGMENT):
-            x_start = x_row + matrix[0, 0] * start
-            y_start = y_row + matrix[1, 0] * start
-            z_start = z_row + matrix[2, 0] * start
-            bx, rx = split(x_start)
-            by, ry = split(y_start)
-            bz, rz = split(z_start)
-            first = (row - row_range[0]) * nx + start
-            last = first + whole_lanes(min(nx - start, SEGMENT))
-            b = base[first:last]
-            inner = inside[first:last]
-            reach = last - first - 1
-            if (
-                between(x_start, x_start + reach * matrix[0, 0], 0.0, s0)
-                and between(y_start, y_start + reach * matrix[1, 0], 0.0, s1)
-                and between(z_start, z_start + reach * matrix[2, 0], 0.0, s2)
-            ):
-                whole = origin + qx * unsigned(bx) + qy * unsigned(by) + qz * unsigned(bz)
-                for i in range(len(b)):
-                    t = ramp[i]
-                    ix = nearest_to(rx + dx * t)
-                    iy = nearest_to(ry + dy * t)
-                    iz = nearest_to(rz + dz * t)
-                    b[i] = whole + qx * unsigned(ix) + qy * unsigned(iy) + qz * unsigned(iz)
-                    inner[i] = np.uint8(1)
-                continue
-            for i in range(len(b)):
-                t = ramp[i]
-                ix, ok_x = place_nearest(rx + dx * t, bx, s0)
-                iy, ok_y = place_nearest(ry + dy * t, by, s1)
-                iz, ok_z = place_nearest(rz + dz * t, bz, s2)
-                b[i] = origin + qx * unsigned(ix) + qy * unsigned(iy) + qz * unsigned(iz)
-                inner[i] = np.uint8(ok_x & ok_y & ok_z)
-
-
-@kernel
-def steps_along_x():
-    """0, 1, 2, ... as float32, enough for one segment in whole lanes."""
-    ramp = np.empty(SEGMENT + LANES, np.float32)
-    for i in range(SEGMENT + LANES):
-        ramp[i] = np.float32(i)
-    return ramp
+            reach = min(nx - start, SEGMENT)
+            half = reach // 2
+            line = line_of(matrix, start + half, (row % ny, row // ny))
+            for i in range(0, reach, LANES):
+                first, at = np.float32(i - half), start + i
+                place_nearest(line, first, rules, (), at, targets, to + at)
 
 
 @kernel

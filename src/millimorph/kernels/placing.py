@@ -5,6 +5,8 @@ takes as long as the run itself. Each lane computes what a scalar would, in the 
 strict IEEE operations, so the bits do not depend on how wide the vectors of a CPU are.
 """
 
+from functools import reduce
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -25,11 +27,11 @@ def place_inside(_typing_context, line, first, rules, displaced, at, targets, to
 
     Returns (int32) whether one of them is not; then `place_anywhere` has to write them again.
 
-    `line` = (remainders, slopes, whole voxels): the source index of voxel `first + i` of a segment
-    is, along x, y and z, whole + remainder + slope * (first + i). `displaced` (three float32
-    arrays, or none) is added to it, from `at` on. `rules` = (frame, strides, origin): three tuples
-    of int32 for x, y, z, and the strides along y and z, as in `coordinates`; `targets` =
-    (base, wx, wy, wz, inside) are written from `to` on.
+    `line` = (remainders, slopes, whole voxels): the source index of the voxel that is `first + i`
+    from the middle of a segment is, along x, y and z, whole + remainder + slope * (first + i).
+    `displaced` (three float32 arrays, or none) is added to it, from `at` on. `rules` = (frame,
+    strides, origin): three tuples of int32 for x, y, z, and the strides along y and z, as in
+    `coordinates`; `targets` = (base, wx, wy, wz, inside) are written from `to` on.
     """
 
     def generate(context, builder, signature, arguments):
@@ -80,6 +82,36 @@ def place_anywhere(_typing_context, line, first, rules, displaced, at, targets, 
             voxels.add_to_base(axis, index)
         voxels.store_base()
         voxels.store_inside(voxels.flags(inside, at_top))
+        return context.get_dummy_value()
+
+    return types.void(line, first, rules, displaced, at, targets, to), generate
+
+
+@intrinsic
+def place_nearest(_typing_context, line, first, rules, displaced, at, targets, to):
+    """Write the linear index of the nearest voxel and whether it is inside, for 16 voxels anywhere.
+
+    As `place_anywhere`; only `base` and `inside` of `targets` are written, the latter 0 or 1.
+    """
+
+    def generate(context, builder, signature, arguments):
+        voxels = _Voxels(context, builder, signature, arguments)
+        inside = []
+        for axis in range(3):
+            below, weight = voxels.split(axis)
+            upper = builder.fcmp_ordered(">=", weight, voxels.fraction(0.5))
+            nearest = builder.add(below, builder.zext(upper, _INTS))
+            index = builder.add(nearest, voxels.whole(axis))
+            size, *_ = voxels.frame(axis)
+            # An index below 0 is a large unsigned number.
+            inside.append(builder.icmp_unsigned("<", index, size))
+            last = builder.sub(size, voxels.number(1))
+            none = voxels.number(0)
+            index = builder.select(builder.icmp_signed("<", index, none), none, index)
+            index = builder.select(builder.icmp_signed(">", index, last), last, index)
+            voxels.add_to_base(axis, index)
+        voxels.store_base()
+        voxels.store_inside(voxels.flags(inside, []))
         return context.get_dummy_value()
 
     return types.void(line, first, rules, displaced, at, targets, to), generate
@@ -141,15 +173,14 @@ class _Voxels:
     def flags(self, inside, at_top):
         """One byte for each voxel."""
         builder = self.builder
-        is_inside, is_at_top = inside[0], at_top[0]
-        for one in inside[1:]:
-            is_inside = builder.and_(is_inside, one)
-        for one in at_top[1:]:
-            is_at_top = builder.or_(is_at_top, one)
         none = ir.Constant(_BYTES, None)
-        first = builder.select(is_inside, ir.Constant(_BYTES, [_INSIDE] * LANES), none)
-        second = builder.select(is_at_top, ir.Constant(_BYTES, [_AT_TOP] * LANES), none)
-        return builder.or_(first, second)
+        is_inside = reduce(builder.and_, inside)
+        flags = builder.select(is_inside, ir.Constant(_BYTES, [_INSIDE] * LANES), none)
+        if not at_top:
+            return flags
+        is_at_top = reduce(builder.or_, at_top)
+        top = builder.select(is_at_top, ir.Constant(_BYTES, [_AT_TOP] * LANES), none)
+        return builder.or_(flags, top)
 
     def store_base(self):
         """Write the linear indices."""

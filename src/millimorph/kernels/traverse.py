@@ -86,17 +86,8 @@ def rows(mapping, band, shape, rules, image, labels):
                 write(values[:count], limits, target)
         if with_labels:
             fetch_ahead(label_source, b, steps[1])
-            nearest(
-                label_source,
-                b,
-                u,
-                v,
-                w,
-                within,
-                steps,
-                label_fill,
-                label_out[first : first + count],
-            )
+            goal = label_out[strip[0] * nx : strip[1] * nx]
+            nearest(label_source, b, u, v, w, within, steps, label_fill, goal)
 
 
 @kernel

@@ -16,7 +16,7 @@ Float32 = npt.NDArray[np.float32]
 Write = Callable[[int, int, Float32], None]
 Item = TypeVar("Item")
 
-PIECE_VOXELS = 16384
+PIECE_VOXELS = 65536
 
 
 def write_all(volume: Float32, write: Write) -> None:
