@@ -196,10 +196,14 @@ def test_no_sidecar_stands_beside_files_that_it_does_not_describe(tmp_path, monk
     generate_dataset(request(inputs, out))
     write_case(inputs, "p1", (13, 11, 9))
 
-    def full(_, path):
-        raise OutputError(f"cannot write {path}") from OSError(errno.ENOSPC, "full")
+    write = sample.write_digested
 
-    monkeypatch.setattr(sample, "write_labels", full)
+    def full(image, path):
+        if "organs" in path.name:
+            raise OutputError(f"cannot write {path}") from OSError(errno.ENOSPC, "full")
+        return write(image, path)
+
+    monkeypatch.setattr(sample, "write_digested", full)
     with pytest.raises(OutputError):
         generate_dataset(request(inputs, out))
     check_committed(out)

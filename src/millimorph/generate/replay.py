@@ -22,6 +22,7 @@ from millimorph.generate.sample import (
 )
 from millimorph.generate.sidecar import Kind, OutputFile, Sidecar, file_digest, sample_name
 from millimorph.images import LabelMap, Landmarks, ScalarImage
+from millimorph.io import is_series_choice
 from millimorph.recipe import ENGINE, Recipe
 from millimorph.runner import run
 
@@ -124,7 +125,7 @@ def _checked_sources(
             raise FileError(f"{path}: the source {role} lies outside of the input folder")
         files[role] = (source.kind, root / recorded.relative_to(recorded_root))
     for role, (_, file) in files.items():
-        if not file.exists():
+        if not file.exists() and not is_series_choice(file):
             raise FileError(
                 f"{file}: the source {role} is missing; if the input folder was moved, say where "
                 f"it is with --source-root"
