@@ -18,6 +18,8 @@ _FURTHER = Parameter(
     negative=(), consume_multiple=False, show_default=False, allow_leading_hyphen=True
 )
 
+_SHARD_MEGABYTES = 512
+
 Patterns = Annotated[tuple[str, ...], _ROLE]
 LayoutName = Literal["auto", "nnunet", "decathlon", "bids", "table", "files"]
 
@@ -205,9 +207,12 @@ def verify(out: Path, /) -> int:
 
 @app.command(
     help_epilogue="""Examples:
-  millimorph export augmented --to nnunet nnUNet_raw/Dataset101_LiverAugmented"""
+  millimorph export augmented --to nnunet nnUNet_raw/Dataset101_LiverAugmented
+  millimorph export augmented --to webdataset shards --shard-size 1000"""
 )
-def export(out: Path, dest: Path, /, *, to: Literal["nnunet"]) -> int:
+def export(
+    out: Path, dest: Path, /, *, to: Literal["nnunet", "webdataset"], shard_size: int | None = None
+) -> int:
     """Write a finished output folder and its originals as a data set for training.
 
     Splits are by patient: no copy of a case that validates is trained on.
@@ -215,14 +220,21 @@ def export(out: Path, dest: Path, /, *, to: Literal["nnunet"]) -> int:
     Args:
         out: The folder that `generate` wrote to.
         dest: The folder to write: a new one, named as the format demands.
-        to: The format; nnunet is nnU-Net v2 raw with splits_final.json.
+        to: The format; nnunet is nnU-Net v2 raw with splits_final.json, webdataset tar shards of
+            the samples alone.
+        shard_size: MB in a shard of webdataset, 512 unless given; a patient is kept together.
     """
-    from millimorph.cli.texts import export_text
-    from millimorph.generate import export_nnunet
+    from millimorph.cli.texts import export_text, shards_text
+    from millimorph.generate import export_nnunet, export_webdataset
 
+    if shard_size is not None and to != "webdataset":
+        raise PipelineError("--shard-size is for --to webdataset; leave it out")
     match to:
         case "nnunet":
             say(export_text(export_nnunet(out, dest)))
+        case "webdataset":
+            megabytes = _SHARD_MEGABYTES if shard_size is None else shard_size
+            say(shards_text(export_webdataset(out, dest, megabytes * 1_000_000)))
     return DONE
 
 
