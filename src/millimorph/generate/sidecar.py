@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from millimorph.errors import FileError
 from millimorph.io.dicom_series import files_of_choice, is_series_choice
+from millimorph.io.strict_json import strict_json
 from millimorph.recipe import Recipe
 
 SCHEMA_VERSION = 1
@@ -186,7 +187,7 @@ def _checked_json(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _LARGEST_SIDECAR:
             raise FileError(f"{path}: larger than any sidecar of millimorph")
-        content = json.loads(path.read_text("utf-8"))
+        content = strict_json(path.read_text("utf-8"))
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:
