@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks import comparisons, intensity, machine, processes, scaling
+from benchmarks import comparisons, generate, intensity, machine, processes, scaling
 from benchmarks.comparisons import Settings
 from benchmarks.peers import HOW_TO_INSTALL
 from benchmarks.plan import FULL, QUICK, SMOKE, Plan
@@ -39,9 +39,15 @@ INTENSITY: dict[str, Callable[[Settings], list[Comparison]]] = {
     "bilateral": intensity.bilateral,
 }
 INTENSITY_ROWS: dict[str, Callable[[Plan], list[Row]]] = {"fused": intensity.fused_rows}
+GENERATE: dict[str, Callable[[Settings], list[Comparison]]] = {"loops": generate.loops}
+GENERATE_ROWS: dict[str, Callable[[Plan], list[Row]]] = {
+    "where the time goes": generate.share_rows,
+    "two workers": generate.worker_rows,
+}
 PARTS = {
     "resampling": (RESAMPLING, RESAMPLING_ROWS),
     "intensity": (INTENSITY, INTENSITY_ROWS),
+    "generate": (GENERATE, GENERATE_ROWS),
 }
 
 

@@ -22,6 +22,7 @@ from benchmarks.inputs import (
     Job,
     source_array,
 )
+from benchmarks.peer_generate import GENERATE_WORKS
 from benchmarks.peer_intensity import INTENSITY_WORKS
 from benchmarks.timing import best_call
 
@@ -141,6 +142,7 @@ WORKS: dict[str, tuple[str, Callable[[Job], Work]]] = {
     "MONAI affine + elastic": ("monai", monai_elastic),
     "batchgeneratorsv2 affine + elastic": ("batchgeneratorsv2", batchgenerators_elastic),
     **INTENSITY_WORKS,
+    **GENERATE_WORKS,
 }
 
 

@@ -369,10 +369,10 @@ def test_the_schema_is_printed_or_written_but_not_over_foreign_files(tmp_path, c
     path = tmp_path / "schema.json"
     for _ in range(2):
         assert run_command(["schema", "--out", str(path)]) == 0
-        assert json.loads(path.read_text()) == printed
+        assert json.loads(path.read_text("utf-8")) == printed
     path.write_text("mine")
     assert run_command(["schema", "--out", str(path)]) == 1
-    assert path.read_text() == "mine"
+    assert path.read_text("utf-8") == "mine"
 
 
 def test_pipelines_are_listed_and_printed_as_files(tmp_path, capsys):

@@ -5,9 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813 - its users' name for it
+from data_sets import request
 
 from millimorph.errors import FileError, MillimorphWarning
-from millimorph.io import dicom, from_sitk, is_dicom_folder, read_dicom_series, read_image
+from millimorph.generate import generate_dataset, replay
+from millimorph.io import (
+    dicom,
+    find_cases,
+    from_sitk,
+    is_dicom_folder,
+    read_dicom_series,
+    read_image,
+)
+from millimorph.report import inspect_path
 
 SERIES = "1.2.826.0.1.3680043.2.1125.777.1"
 TURN = np.array(sitk.Euler3DTransform((0, 0, 0), 0.3, -0.2, 0.5).GetMatrix()).reshape(3, 3)
@@ -97,21 +107,23 @@ def test_missing_slices_are_named(tmp_path):
 
 def test_doubled_slices_are_named(tmp_path):
     stack(tmp_path, [0, 2.5, 2.5, 5])
-    refused(tmp_path, r"1 slices lie where another one lies.*0\.dcm")
+    refused(tmp_path, r"1 slices lie where another one lies: 0\.dcm at .* and 7\.dcm at ")
+    write_slice(tmp_path / "z.dcm", np.array([10.0, 20.0, 30.0]))
+    refused(tmp_path, r"2 slices lie where another one lies: 3\.dcm at .*z\.dcm.*0\.dcm at ")
 
 
 def test_uneven_slices_are_refused_and_small_jitter_is_not(tmp_path):
     stack(tmp_path, [0, 2.5, 5.05, 7.5, 10])
     read_dicom_series(tmp_path)
     stack(tmp_path, [0, 2.5, 5.2, 7.5, 10])
-    refused(tmp_path, r"unevenly spaced: 7\.dcm")
+    refused(tmp_path, r"1 slices are not.*uneven spacing: 7\.dcm at .*0\.2 mm off")
 
 
 def test_gantry_tilt_is_refused(tmp_path):
     """ITK makes a box of such a series, with slices centimetres from their place."""
     for k in range(5):
         write_slice(tmp_path / f"{k}.dcm", TURN[:, 2] * 2.5 * k + TURN[:, 1] * 0.5 * k)
-    refused(tmp_path, "gantry tilt")
+    refused(tmp_path, r"4 slices .*gantry tilt.*: 1\.dcm at .*2\.dcm at .*3\.dcm at .*4\.dcm at ")
 
 
 def test_mixed_orientations_and_sizes_are_refused(tmp_path):
@@ -126,7 +138,7 @@ def test_several_series_are_told_apart(tmp_path):
     stack(tmp_path, [0, 2.5, 5])
     write_slice(tmp_path / "z.dcm", TURN[:, 2] * 5, series=SERIES + "9")
     message = refused(tmp_path, "2 DICOM series.*series_uid=")
-    assert "(3 files)" in message
+    assert "(3 files, #series-" in message
     assert SERIES not in message, "identifiers are shortened"
     assert read_dicom_series(tmp_path, series_uid=SERIES).grid.size == (5, 4, 3)
     assert read_dicom_series(tmp_path, series_uid="777.19").grid.size == (5, 4, 1)
@@ -165,3 +177,91 @@ def test_damaged_files_are_named(tmp_path, capfd):
     with pytest.raises(FileError, match=r"a\.dcm: not a DICOM file"):
         read_image(tmp_path / "a.dcm")
     capfd.readouterr()
+
+
+def test_monochrome1_is_turned_round(tmp_path):
+    """Larger is brighter, by the range of the stored bits."""
+    plane = np.arange(20, dtype=np.uint16).reshape(4, 5)
+    write_slice(tmp_path / "a.dcm", (0, 0, 0), plane, extra={"0008|0060": "DX"})
+    content = (tmp_path / "a.dcm").read_bytes()
+    assert content.count(b"MONOCHROME2") == 1
+    (tmp_path / "a.dcm").write_bytes(content.replace(b"MONOCHROME2", b"MONOCHROME1"))
+    np.testing.assert_array_equal(read_image(tmp_path).array[0], 65535 - plane)
+
+
+def test_monochrome1_in_ct_is_refused(tmp_path):
+    """Hounsfield units must not be turned round."""
+    write_slice(tmp_path / "a.dcm", (0, 0, 0))
+    content = (tmp_path / "a.dcm").read_bytes()
+    (tmp_path / "a.dcm").write_bytes(content.replace(b"MONOCHROME2", b"MONOCHROME1"))
+    refused(tmp_path, r"a\.dcm: MONOCHROME1 in CT")
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Two series with numbers, two with one number, in one folder, and a lone one beside it."""
+    folder = tmp_path / "in" / "study"
+    folder.mkdir(parents=True)
+    for k, number in enumerate(("7", "2", "3", "3")):
+        for slice_ in range(3):
+            place = TURN[:, 2] * 2.5 * slice_ + 100 * k
+            extra = {"0020|0011": number}
+            plane = np.full((4, 5), 10 * k + slice_, np.int16)
+            path = folder / f"{slice_}_{k}.dcm"
+            write_slice(path, place, plane, series=f"{SERIES}.{k}", extra=extra)
+    (tmp_path / "in" / "lone").mkdir()
+    stack(tmp_path / "in" / "lone", [0, 2.5])
+    return tmp_path / "in"
+
+
+def test_each_series_of_a_folder_is_a_case_with_a_clear_name(study):
+    cases = {case.id: case.images["image"] for case in find_cases(study)}
+    doubled = sorted(set(cases) - {"lone", "study_series2", "study_series7"})
+    assert len(doubled) == 2
+    assert all(name.startswith("study_series-") for name in doubled)
+    assert cases["lone"] == study / "lone"
+    assert read_image(cases["study_series7"]).array[:, 0, 0].tolist() == [0, 1, 2]
+    assert read_image(cases["study_series2"]).array[:, 0, 0].tolist() == [10, 11, 12]
+    values = sorted(read_image(cases[name]).array[0, 0, 0] for name in doubled)
+    assert values == [20, 30]
+    root = {case.id for case in find_cases(study / "study")}
+    assert {"study_series2", "study_series7"} < root
+
+
+def test_samples_of_a_series_are_made_replayed_and_refused_when_it_changed(study, tmp_path):
+    """Only its own files count, and no identifier gets into the records."""
+    asked = request(study, tmp_path / "out", images={}, labels={}, landmarks={}, count=1)
+    report = generate_dataset(asked)
+    assert (report.made, report.failures) == (5, ())
+    sidecar = tmp_path / "out" / "study_series7" / "study_series7__0000.json"
+    assert SERIES[-12:] not in sidecar.read_text()
+    write_slice(study / "study" / "0_1.dcm", (0, 0, 0), series=f"{SERIES}.1")
+    assert replay(sidecar).reproduced
+    write_slice(study / "study" / "0_0.dcm", (0, 0, 0), series=f"{SERIES}.0")
+    with pytest.raises(FileError, match="has changed since"):
+        replay(sidecar)
+    for path in (study / "study").glob("*_0.dcm"):
+        path.unlink()
+    with pytest.raises(FileError, match="no such DICOM series any more"):
+        replay(sidecar)
+
+
+def test_a_broken_file_costs_its_folder_and_no_other(study, tmp_path, capfd):
+    content = (study / "study" / "0_0.dcm").read_bytes()
+    (study / "study" / "0_0.dcm").write_bytes(content[:300])
+    asked = request(study, tmp_path / "out", images={}, labels={}, landmarks={}, count=1)
+    report = generate_dataset(asked)
+    assert [failure.case for failure in report.failures] == ["study"]
+    assert "0_0.dcm" in report.failures[0].reason
+    assert report.made == 1
+    capfd.readouterr()
+
+
+def test_inspect_lists_every_series(study):
+    found = inspect_path(study)
+    assert len(found.files) == 5
+    assert [file.error for file in found.files] == [None] * 5
+    alone = inspect_path(study / "study")
+    assert len(alone.files) == 4
+    choice = study / "study" / alone.files[0].path
+    assert inspect_path(choice).content.grid.size == (5, 4, 3)

@@ -78,7 +78,7 @@ def test_names_stay_hidden_when_files_are_read_in_other_processes(inputs, tmp_pa
     out, key = tmp_path / "out", tmp_path / "names.csv"
     asked = request(inputs, out, pseudonyms=key, limits=Limits(), workers=2, count=1)
     assert len(generate_dataset(asked).failures) == 3
-    assert_no_name((out / "quarantine.jsonl").read_text(), "quarantine")
+    assert_no_name((out / "quarantine.jsonl").read_text("utf-8"), "quarantine")
 
 
 def test_the_key_file_says_who_is_who_and_where_files_lie(inputs, tmp_path):
@@ -136,7 +136,7 @@ def test_replay_takes_the_key_and_is_refused_without(inputs, tmp_path):
 def test_a_key_file_that_leads_out_of_the_input_folder_is_refused(inputs, tmp_path):
     out, key = tmp_path / "out", tmp_path / "names.csv"
     generate_dataset(request(inputs, out, pseudonyms=key, count=1))
-    key.write_text(key.read_text().replace("li_ct.nii.gz", "../secret.nii.gz"))
+    key.write_text(key.read_text("utf-8").replace("li_ct.nii.gz", "../secret.nii.gz"), "utf-8")
     sidecars = [path for path in out.glob("*/*.json") if Sidecar.read(path).group is None]
     outside = 0
     for sidecar in sidecars:
@@ -158,10 +158,10 @@ def test_a_key_file_among_the_data_is_refused(inputs, tmp_path, place):
 @pytest.mark.parametrize("content", ["", "kind,name,pseudonym\n", "a,b\n1,2\n", "\0", "kind\n"])
 def test_a_file_that_is_no_key_file_is_refused_and_left_alone(inputs, tmp_path, content):
     key = tmp_path / "names.csv"
-    key.write_text(content)
+    key.write_text(content, "utf-8")
     with pytest.raises(FileError, match=r"names\.csv"):
         generate_dataset(request(inputs, tmp_path / "out", pseudonyms=key))
-    assert key.read_text() == content
+    assert key.read_text("utf-8") == content
 
 
 def test_a_broken_data_set_is_refused_without_a_name(tmp_path):

@@ -192,6 +192,21 @@ def test_a_hostile_or_malformed_sidecar_is_refused(made, change):
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('"bytes": ', '"bytes": 1e400, "was": ', "out of range"),
+        ('"bytes": ', '"bytes": NaN, "was": ', "no number of JSON"),
+        ('"bytes": ', '"bytes": 1, "bytes": ', "there twice"),
+    ],
+)
+def test_json_beyond_the_standard_is_refused(made, old, new, reason):
+    _, sidecar = made
+    sidecar.write_text(sidecar.read_text().replace(old, new, 1))
+    with pytest.raises(FileError, match=reason):
+        replay(sidecar)
+
+
+@pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b"{}", b"[" * 100_000, b'{"recipe": NaN}', b"\xff\xfe"]
 )
 def test_what_is_no_sidecar_is_refused(tmp_path, content):

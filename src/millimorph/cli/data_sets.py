@@ -18,6 +18,8 @@ _FURTHER = Parameter(
     negative=(), consume_multiple=False, show_default=False, allow_leading_hyphen=True
 )
 
+_SHARD_MEGABYTES = 512
+
 Patterns = Annotated[tuple[str, ...], _ROLE]
 LayoutName = Literal["auto", "nnunet", "decathlon", "monai", "bids", "table", "files"]
 
@@ -245,16 +247,18 @@ def verify(out: Path, /) -> int:
   millimorph export augmented nnUNet_raw/Dataset101_LiverAugmented --to nnunet
   millimorph export augmented Task11_LiverAugmented --to decathlon
   millimorph export augmented liver_lists --to monai --refer
-  millimorph export augmented liver_bids --to bids"""
+  millimorph export augmented liver_bids --to bids
+  millimorph export augmented shards --to webdataset --shard-size 1000"""
 )
 def export(
     out: Path,
     dest: Path,
     /,
     *,
-    to: Literal["nnunet", "decathlon", "monai", "bids"],
+    to: Literal["nnunet", "decathlon", "monai", "bids", "webdataset"],
     refer: bool = False,
     skull_stripped: bool = False,
+    shard_size: int | None = None,
 ) -> int:
     """Write a finished output folder and its originals as a data set for training.
 
@@ -263,35 +267,41 @@ def export(
     Args:
         out: The folder that `generate` wrote to.
         dest: The folder to write: a new one, named as the format demands.
-        to: The format: nnU-Net v2 raw, Medical Segmentation Decathlon, data lists of MONAI, or a
-            BIDS derivative.
+        to: The format: nnU-Net v2 raw, Medical Segmentation Decathlon, data lists of MONAI, a BIDS
+            derivative, or tar shards of the samples alone for WebDataset.
         refer: Copy nothing, refer to the files where they are (nnunet and monai).
         skull_stripped: Say so in the sidecars of MR images (bids).
+        shard_size: MB in a shard of webdataset, 512 unless given; a patient is kept together.
     """
-    from millimorph.cli.texts import export_text
+    from millimorph.cli.texts import export_text, shards_text
     from millimorph.generate import (
         Placing,
         export_bids,
         export_decathlon,
         export_monai,
         export_nnunet,
+        export_webdataset,
     )
 
     if refer and to not in {"nnunet", "monai"}:
         raise PipelineError(f"--refer is for --to nnunet and monai; {to} holds its files itself")
     if skull_stripped and to != "bids":
         raise PipelineError(f"--skull-stripped is for --to bids; {to} has no place for it")
+    if shard_size is not None and to != "webdataset":
+        raise PipelineError("--shard-size is for --to webdataset; leave it out")
     placing: Placing = "linked" if refer else "copied"
     match to:
         case "nnunet":
-            written = export_nnunet(out, dest, placing)
+            say(export_text(export_nnunet(out, dest, placing)))
         case "decathlon":
-            written = export_decathlon(out, dest)
+            say(export_text(export_decathlon(out, dest)))
         case "monai":
-            written = export_monai(out, dest, placing)
+            say(export_text(export_monai(out, dest, placing)))
         case "bids":
-            written = export_bids(out, dest, skull_stripped=skull_stripped)
-    say(export_text(written))
+            say(export_text(export_bids(out, dest, skull_stripped=skull_stripped)))
+        case "webdataset":
+            megabytes = _SHARD_MEGABYTES if shard_size is None else shard_size
+            say(shards_text(export_webdataset(out, dest, megabytes * 1_000_000)))
     return DONE
 
 

@@ -17,6 +17,7 @@ from millimorph.generate import (
     Failure,
     JobStatus,
     ReplayReport,
+    ShardsExport,
     Verification,
     read_manifest,
 )
@@ -210,6 +211,20 @@ def export_text(export: Export) -> str:
     return "\n".join(
         [*lines, *export.notes, "", "next:", *(f"  {line}" for line in export.next_steps)]
     )
+
+
+def shards_text(export: ShardsExport) -> str:
+    """Return what was written, and how to read it."""
+    samples = f"{export.samples} {_noun(export.samples, 'sample')}"
+    patients = f"{export.patients} {_noun(export.patients, 'patient')}"
+    shards = f"{export.shards} {_noun(export.shards, 'shard')}"
+    lines = [f"{export.dest}: {samples} of {patients} in {shards}, listed in index.json"]
+    if export.split_patients:
+        several = f"{len(export.split_patients)} {_noun(len(export.split_patients), 'patient')}"
+        lines.append(f"{several} larger than a shard; split by patient, not by shard")
+    last = f"{export.shards - 1:06d}"
+    urls = "shard-000000.tar" if export.shards == 1 else f"shard-{{000000..{last}}}.tar"
+    return "\n".join([*lines, "", "next:", f'  webdataset.WebDataset("{export.dest}/{urls}")'])
 
 
 def _noun(count: int, singular: str) -> str:

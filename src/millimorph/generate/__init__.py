@@ -30,6 +30,7 @@ from millimorph.generate.sample import read_output
 from millimorph.generate.sidecar import Sidecar
 from millimorph.generate.status import JobStatus, job_status
 from millimorph.generate.verification import Finding, Verification, verify
+from millimorph.generate.webdataset_export import ShardsExport, export_webdataset
 
 __all__ = [
     "MANIFEST_FILE",
@@ -49,12 +50,14 @@ __all__ = [
     "ReplayReport",
     "RoleReplay",
     "Shard",
+    "ShardsExport",
     "Sidecar",
     "Verification",
     "export_bids",
     "export_decathlon",
     "export_monai",
     "export_nnunet",
+    "export_webdataset",
     "generate_dataset",
     "job_status",
     "plan_dataset",

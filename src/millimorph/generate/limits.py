@@ -35,12 +35,12 @@ class Limits:
 
     def seconds_for(self, paths: Iterable[Path]) -> float:
         """How long reading these files may take."""
-        return self.read_seconds + sum(map(_bytes_of, paths)) / _BYTES_PER_SECOND
+        return self.read_seconds + sum(map(bytes_of, paths)) / _BYTES_PER_SECOND
 
     def check_sizes(self, paths: Iterable[Path]) -> None:
         """Raise FileError for a file that cannot be read within the memory, before it is read."""
         for path in paths:
-            held = _bytes_of(path)
+            held = bytes_of(path)
             if held > self.read_gigabytes * _GIGABYTE:
                 raise FileError(
                     f"{path}: holds {held / _GIGABYTE:.1f} GB, reading may take "
@@ -85,7 +85,7 @@ def _address_space(further_bytes: float) -> int | None:
     return pages * resource.getpagesize() + int(further_bytes)
 
 
-def _bytes_of(path: Path) -> int:
+def bytes_of(path: Path) -> int:
     """The size of a file, or of all files below a folder; 0 for what cannot be looked at."""
     try:
         if path.is_dir():

@@ -24,6 +24,7 @@ from millimorph.generate.sample import (
 )
 from millimorph.generate.sidecar import Kind, OutputFile, Sidecar, file_digest, sample_name
 from millimorph.images import LabelMap, Landmarks, ScalarImage
+from millimorph.io import is_series_choice
 from millimorph.recipe import ENGINE, Recipe
 from millimorph.runner import run
 
@@ -168,7 +169,7 @@ def _named_by_key(
 def _checked_sources(path: Path, sidecar: Sidecar, root: Path, files: _Files) -> Sources:
     """Digest the source files, which must be what they were."""
     for role, (_, file) in files.items():
-        if not file.exists():
+        if not file.exists() and not is_series_choice(file):
             raise FileError(
                 f"{file}: the source {role} is missing; if the input folder was moved, say where "
                 f"it is with --source-root"

@@ -6,10 +6,9 @@ The keys Description, Sources and GeneratedBy are those of BIDS and follow from 
 """
 
 import hashlib
-import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path, PurePosixPath
@@ -20,11 +19,13 @@ from pydantic_core import to_json
 
 from millimorph.errors import FileError
 from millimorph.generate.measured import Measured
+from millimorph.io.dicom_series import files_of_choice, is_series_choice
 from millimorph.io.layouts import FourthAxis
+from millimorph.io.strict_json import strict_json
 from millimorph.recipe import Recipe
 
 SCHEMA_VERSION = 1
-_LIBRARIES = ("numpy", "scipy", "numba", "SimpleITK", "nibabel")
+_LIBRARIES = ("numpy", "scipy", "numba", "SimpleITK", "nibabel", "isal")
 _BLOCK = 1 << 20
 _LARGEST_SIDECAR = 1 << 28
 _BIDS_KEYS = ("Description", "Sources", "GeneratedBy")
@@ -178,11 +179,15 @@ def sample_name(case: str, index: int) -> str:
 def file_digest(path: Path) -> tuple[str, int]:
     """Return SHA-256 and size of a file; of a folder: of its files' names and digests, in order.
 
+    One of several DICOM series in a folder is like a folder of its files.
+
     Raises FileError if something cannot be read or is neither a plain file nor a folder.
     """
     try:
         if path.is_dir():
-            return _folder_digest(path)
+            return _folder_digest(path, [one for one in path.rglob("*") if one.is_file()])
+        if is_series_choice(path):
+            return _folder_digest(path.parent, files_of_choice(path))
         if not path.is_file():
             raise FileError(f"{path}: neither a plain file nor a folder")
         digest, size = hashlib.sha256(), 0
@@ -202,7 +207,7 @@ def relative_path(path: Path, start: Path) -> str:
 
 @cache
 def library_versions() -> Mapping[str, str]:
-    """Return the versions that a voxel may depend on, Python's first."""
+    """Return the versions that a voxel or a byte may depend on, Python's first."""
     found = {"python": platform.python_version()}
     for name in _LIBRARIES:
         try:
@@ -216,7 +221,7 @@ def _checked_json(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _LARGEST_SIDECAR:
             raise FileError(f"{path}: larger than any sidecar of millimorph")
-        content = json.loads(path.read_text("utf-8"))
+        content = strict_json(path.read_text("utf-8"))
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:
@@ -226,11 +231,10 @@ def _checked_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _folder_digest(folder: Path) -> tuple[str, int]:
+def _folder_digest(folder: Path, files: Iterable[Path]) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
-    for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix()):
-        if path.is_file():
-            one, length = file_digest(path)
-            digest.update(f"{path.relative_to(folder).as_posix()}\0{one}\n".encode())
-            size += length
+    for path in sorted(files, key=lambda path: path.relative_to(folder).as_posix()):
+        one, length = file_digest(path)
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{one}\n".encode())
+        size += length
     return digest.hexdigest(), size

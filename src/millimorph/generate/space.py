@@ -13,6 +13,7 @@ from pathlib import Path
 
 from millimorph.errors import OutputError
 from millimorph.generate.child import Work
+from millimorph.generate.limits import bytes_of
 from millimorph.generate.manifest import Failure
 from millimorph.generate.pool import Crew
 from millimorph.generate.supervision import supervised
@@ -20,6 +21,8 @@ from millimorph.generate.work import Finished, Job, SampleMaker, Task, start
 
 # Float64 and sixteen times the voxels: channels, one-hot labels, padding.
 _PLENTY_BYTES = 128
+# Deflate makes at most so many bytes of one; other compressors are near it.
+_MOST_DEFLATED = 1032
 # Cases differ; only what is clearly too much is refused.
 _CLEARLY = 0.8
 
@@ -105,7 +108,11 @@ def _plenty(job: Job, tasks: Sequence[Task]) -> float:
 
 
 def _voxels(job: Job, task: Task) -> int:
-    """How large a case's samples are, beside those of other cases; all alike with a reference."""
+    """How large a case's samples are, beside those of other cases; all alike with a reference.
+
+    A header that announces more than its file can hold is not believed.
+    """
     if job.pipelines[task.case.dimension].reference is not None:
         return 1
-    return max(grid.voxel_count for grid in task.case.grids)
+    held = sum(bytes_of(path) for _, _, path in task.case.files)
+    return max(1, min(max(grid.voxel_count for grid in task.case.grids), _MOST_DEFLATED * held))

@@ -1,7 +1,8 @@
 """Files and SimpleITK objects in and out; SimpleITK and nibabel are loaded when first needed."""
 
 from millimorph.io.data_set import DataSet
-from millimorph.io.dicom import is_dicom_folder, read_dicom_series
+from millimorph.io.dicom import read_dicom_series
+from millimorph.io.dicom_series import is_dicom_folder, is_series_choice, series_choices
 from millimorph.io.files import (
     read_boxes,
     read_displacement_field,
@@ -27,6 +28,7 @@ __all__ = [
     "find_data_set",
     "from_sitk",
     "is_dicom_folder",
+    "is_series_choice",
     "labels_from_sitk",
     "load_case",
     "read_boxes",
@@ -36,6 +38,7 @@ __all__ = [
     "read_labels",
     "read_landmarks",
     "read_transform",
+    "series_choices",
     "to_sitk",
     "write_boxes",
     "write_image",

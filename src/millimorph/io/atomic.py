@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,6 +13,8 @@ from pathlib import Path
 from millimorph.errors import OutputError
 
 TEMPORARY_PREFIX = ".millimorph-"
+
+_FOLDER_MODE = 0o755
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,31 @@ def replacing(path: Path, extension: str | None = None) -> Iterator[Path]:
         raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(dest: Path) -> Iterator[Path]:
+    """Yield a new folder beside `dest`; when the block ends well, it takes that name.
+
+    If the block raises, the folder is removed and there is nothing under `dest`.
+
+    Raises OutputError if `dest` is there already, and for every failure of the system.
+    """
+    if dest.exists() or dest.is_symlink():
+        raise OutputError(f"{dest} exists; choose another name, or remove it")
+    try:
+        dest.parent.mkdir(parents=True, exist_ok=True)
+        place = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=dest.parent))
+        try:
+            yield place
+            place.chmod(_FOLDER_MODE)
+            place.rename(dest)
+            _sync_folder(dest.parent)
+        except BaseException:
+            shutil.rmtree(place, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise OutputError(f"cannot write {dest}: {error.strerror or error}") from error
 
 
 def digested(content: bytes) -> Written:

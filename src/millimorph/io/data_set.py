@@ -4,12 +4,10 @@ Descriptions are read strictly (no key twice, no NaN), and a path that a data se
 must lead below its folder: nothing in a data set may point a reader at other files.
 """
 
-import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 from millimorph.errors import FileError
 from millimorph.io import limits
@@ -22,6 +20,7 @@ from millimorph.io.layouts import (
     natural_key,
     plain_text,
 )
+from millimorph.io.strict_json import strict_json
 
 LABELS = "labels"
 OTHERWISE = "to take every image file as a case of its own instead, use --layout files"
@@ -168,12 +167,7 @@ def read_description(path: Path) -> dict[str, Any]:
     if path.stat().st_size > _LARGEST_DESCRIPTION:
         raise FileError(f"{path}: larger than any description of a data set")
     try:
-        content = json.loads(
-            limits.read_all(path).decode("utf-8-sig"),
-            object_pairs_hook=_unique,
-            parse_constant=_refuse_number,
-            parse_float=_finite,
-        )
+        content = strict_json(limits.read_all(path).decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise FileError(f"{path}: not a JSON file ({error}); correct it; {OTHERWISE}") from None
     if not isinstance(content, dict):
@@ -193,26 +187,6 @@ def names_in(folder: Path) -> list[str]:
         return []
     except OSError as error:
         raise FileError(f"{folder}: cannot be read: {error.strerror or error}") from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in content:
-            raise ValueError(f"the key {key!r} is there twice")
-        content[key] = value
-    return content
-
-
-def _refuse_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number of JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is out of range")
-    return number
 
 
 def _count(number: int, word: str) -> str:

@@ -3,8 +3,10 @@
 Slices are ordered by the projection of ImagePositionPatient on the normal of
 ImageOrientationPatient, never by name or number. GDCM applies each file's own rescaling. A slice
 more than 0.1 mm (or a quarter of the spacing, if that is less) from its place in a regular box is
-an error, as are doubled positions, gaps, gantry tilt, and mixed orientations or sizes.
-Source: DICOM PS3.3 C.7.6.2.
+an error, as are doubled positions, gaps, gantry tilt, and mixed orientations or sizes. MONOCHROME1
+(larger is darker) is turned round by GDCM, so larger is brighter; in CT and PET, whose values have
+units, it is an error.
+Source: DICOM PS3.3 C.7.6.2 and C.7.6.3.1.2.
 """
 
 import warnings
@@ -18,18 +20,17 @@ from numpy.typing import NDArray
 
 from millimorph.errors import FileError, GeometryError, MillimorphWarning
 from millimorph.images import ScalarImage
-from millimorph.io import limits
+from millimorph.io import dicom_series, limits, orientation
+from millimorph.io.dicom_series import SERIES, element, has_element, header_reader, is_dicom
 from millimorph.io.lazy import simpleitk
 from millimorph.io.orientation import NOTICEABLE_MM, mended_grid
 from millimorph.io.rasters import reason
 from millimorph.io.sitk import image_from_sitk
 
-_POSITION, _ORIENTATION, _SERIES = "0020|0032", "0020|0037", "0020|000e"
-_FRAMES, _SAMPLES = "0028|0008", "0028|0002"
+_POSITION, _ORIENTATION = "0020|0032", "0020|0037"
+_FRAMES, _PHOTOMETRIC = "0028|0008", "0028|0004"
+_MODALITY, _WITH_UNITS = "0008|0060", ("CT", "PT")
 _SLICE_DISTANCES = ("0018|0088", "0018|0050")
-_PREAMBLE, _MAGIC = 128, b"DICM"
-_INDEX_FILE = "DICOMDIR"
-_PROBED_FILES = 50
 _SAME_PLACE_MM = 0.01
 _SAME_ORIENTATION = 1e-4
 _GAP = 1.5
@@ -50,14 +51,6 @@ class _Slice:
     thickness: float | None
 
 
-def is_dicom_folder(folder: str | Path) -> bool:
-    """Tell whether one of the first files of a folder is a DICOM file; False if it is no folder."""
-    if not Path(folder).is_dir():
-        return False
-    names = sorted(path for path in Path(folder).iterdir() if path.is_file())
-    return any(_is_dicom(path) for path in names[:_PROBED_FILES])
-
-
 def read_dicom_series(folder: str | Path, series_uid: str | None = None) -> ScalarImage:
     """Read the series in a folder as a 3D image; CT in HU.
 
@@ -68,7 +61,7 @@ def read_dicom_series(folder: str | Path, series_uid: str | None = None) -> Scal
     """
     folder = Path(folder)
     try:
-        paths = sorted(path for path in folder.iterdir() if path.is_file() and _is_dicom(path))
+        paths = sorted(path for path in folder.iterdir() if path.is_file() and is_dicom(path))
     except OSError as error:
         raise FileError(f"{folder}: cannot be read: {error.strerror or error}") from error
     if not paths:
@@ -77,44 +70,29 @@ def read_dicom_series(folder: str | Path, series_uid: str | None = None) -> Scal
     return _stacked(str(folder), slices)
 
 
+def read_chosen_series(choice: Path) -> ScalarImage:
+    """Read the series that a path of `dicom_series` names; FileError as `read_dicom_series`."""
+    files = dicom_series.files_of_choice(choice)
+    return _stacked(str(choice), [_header(path) for path in files])
+
+
 def read_dicom_file(path: Path) -> ScalarImage:
     """Read one DICOM file: 3D with one slice if it has a place in the patient, else 2D.
 
     Raises FileError, also for several frames in one file.
     """
     limits.check_present(path)
-    if not _is_dicom(path):
+    if not is_dicom(path):
         raise FileError(f"{path}: not a DICOM file")
-    reader = _reader(path)
+    reader = header_reader(path)
     if reader.HasMetaDataKey(_POSITION) and reader.HasMetaDataKey(_ORIENTATION):
         return _stacked(str(path), [_header(path)])
     _check_single(path, reader)
     return image_from_sitk(_pixels(path)[:, :, 0], str(path))
 
 
-def _is_dicom(path: Path) -> bool:
-    if path.name.startswith(".") or path.name.upper() == _INDEX_FILE:
-        return False
-    try:
-        with path.open("rb") as file:
-            return file.read(_PREAMBLE + len(_MAGIC))[_PREAMBLE:] == _MAGIC
-    except OSError:
-        return False
-
-
-def _reader(path: Path) -> Any:
-    reader = simpleitk().ImageFileReader()
-    reader.SetImageIO("GDCMImageIO")
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise FileError(f"{path}: not a readable DICOM image: {reason(error)}") from error
-    return reader
-
-
 def _pixels(path: Path) -> Any:
-    reader = _reader(path)
+    reader = header_reader(path)
     limits.check_announced(path, int(np.prod(reader.GetSize(), dtype=object)) * 8)
     try:
         return reader.Execute()
@@ -123,15 +101,17 @@ def _pixels(path: Path) -> Any:
 
 
 def _header(path: Path) -> _Slice:
-    reader = _reader(path)
+    reader = header_reader(path)
     _check_single(path, reader)
     position = _numbers(path, reader, _POSITION, 3)
     across = np.array(_numbers(path, reader, _ORIENTATION, 6)).reshape(2, 3)
-    thickness = [_numbers(path, reader, k, 1)[0] for k in _SLICE_DISTANCES if _has(reader, k)]
+    thickness = [
+        _numbers(path, reader, k, 1)[0] for k in _SLICE_DISTANCES if has_element(reader, k)
+    ]
     size, spacing = reader.GetSize(), reader.GetSpacing()
     return _Slice(
         path=path,
-        series=reader.GetMetaData(_SERIES).strip("\0 ") if reader.HasMetaDataKey(_SERIES) else "",
+        series=element(reader, SERIES),
         size=(int(size[0]), int(size[1])),
         spacing=(float(spacing[0]), float(spacing[1])),
         position=np.array(position),
@@ -141,25 +121,27 @@ def _header(path: Path) -> _Slice:
 
 
 def _check_single(path: Path, reader: Any) -> None:
-    frames = int(_numbers(path, reader, _FRAMES, 1)[0]) if _has(reader, _FRAMES) else 1
+    frames = int(_numbers(path, reader, _FRAMES, 1)[0]) if has_element(reader, _FRAMES) else 1
     if frames > 1 or (len(reader.GetSize()) > 2 and reader.GetSize()[2] > 1):
         raise FileError(
             f"{path}: {frames} frames in one DICOM file (enhanced or cine) are not supported; "
             f"convert it to NIfTI first, for example with dcm2niix"
         )
-
-
-def _has(reader: Any, key: str) -> bool:
-    return bool(reader.HasMetaDataKey(key) and reader.GetMetaData(key).strip("\0 "))
+    modality = element(reader, _MODALITY)
+    if element(reader, _PHOTOMETRIC) == "MONOCHROME1" and modality in _WITH_UNITS:
+        raise FileError(
+            f"{path}: MONOCHROME1 in {modality}, so it is not clear whether its values are turned "
+            f"round; convert it with a program that knows its maker"
+        )
 
 
 def _numbers(path: Path, reader: Any, key: str, count: int) -> list[float]:
-    if not _has(reader, key):
+    if not has_element(reader, key):
         raise FileError(
             f"{path}: the DICOM element ({key.replace('|', ',')}) is missing; without it the slice "
             f"has no place in the patient"
         )
-    text = reader.GetMetaData(key).strip("\0 ")
+    text = element(reader, key)
     try:
         values = [float(word) for word in text.split("\\")]
     except ValueError:
@@ -173,12 +155,16 @@ def _chosen(folder: Path, slices: list[_Slice], series_uid: str | None) -> list[
     counts: dict[str, int] = {}
     for one in slices:
         counts[one.series] = counts.get(one.series, 0) + 1
-    known = ", ".join(f"…{uid[-_UID_END:]} ({n} files)" for uid, n in sorted(counts.items()))
+    known = ", ".join(
+        f"…{uid[-_UID_END:]} ({n} files, {dicom_series.choice_name(uid)})"
+        for uid, n in sorted(counts.items())
+    )
     if series_uid is None:
         if len(counts) > 1:
             raise FileError(
                 f"{folder}: {len(counts)} DICOM series in one folder: {known}; choose one with "
-                f"series_uid=, its UID or the end of it"
+                f"series_uid=, its UID or the end of it, or by a path, such as "
+                f"{folder.name}/{dicom_series.choice_name(min(counts))}"
             )
         return slices
     fitting = [uid for uid in counts if uid.endswith(series_uid)]
@@ -234,9 +220,10 @@ def _checked_step(where: str, ordered: list[_Slice], normal: NDArray[np.float64]
     steps = [after - before for before, after in pairwise(places)]
     doubled = [k for k, step in enumerate(steps) if step < _SAME_PLACE_MM]
     if doubled:
+        shown = "; ".join(_pair(ordered, places, k) for k in doubled[:_SHOWN])
         raise FileError(
-            f"{where}: {len(doubled)} slices lie where another one lies, first "
-            f"{_pair(ordered, places, doubled[0])}; split the acquisitions or time points"
+            f"{where}: {len(doubled)} slices lie where another one lies: {shown}; split the "
+            f"acquisitions or time points"
         )
     usual = sorted(steps)[len(steps) // 2]
     gaps = [k for k, step in enumerate(steps) if step > _GAP * usual]
@@ -247,17 +234,25 @@ def _checked_step(where: str, ordered: list[_Slice], normal: NDArray[np.float64]
             f"{shown}"
         )
     step = (places[-1] - places[0]) / (len(ordered) - 1)
-    tolerance = min(NOTICEABLE_MM, step / 4)
-    for k, one in enumerate(ordered):
-        off = one.position - ordered[0].position - normal * (k * step)
-        x, y, z = off * off
-        if float(np.sqrt(x + y + z)) > tolerance:
-            raise FileError(
-                f"{where}: slices are tilted against their stack (gantry tilt) or unevenly spaced: "
-                f"{one.path.name} at {one.position.tolist()} mm is {np.sqrt(x + y + z):.3g} mm "
-                f"from its place in a regular box; convert it with dcm2niix first"
-            )
+    _check_box(where, ordered, normal * step)
     return step
+
+
+def _check_box(where: str, ordered: list[_Slice], step: NDArray[np.float64]) -> None:
+    """Raise FileError, naming the slices, if some are not where a regular box has them."""
+    off = np.array([one.position - ordered[0].position - k * step for k, one in enumerate(ordered)])
+    away = orientation.column_lengths(off.T)
+    tolerance = min(NOTICEABLE_MM, float(orientation.column_lengths(step[:, np.newaxis])[0]) / 4)
+    wrong = [k for k, distance in enumerate(away.tolist()) if distance > tolerance]
+    if wrong:
+        shown = "; ".join(
+            f"{ordered[k].path.name} at {ordered[k].position.tolist()} mm, {away[k]:.3g} mm off"
+            for k in wrong[:_SHOWN]
+        )
+        raise FileError(
+            f"{where}: {len(wrong)} slices are not where a regular box has them, because of gantry "
+            f"tilt or uneven spacing: {shown}; convert it with dcm2niix first"
+        )
 
 
 def _lone_step(where: str, only: _Slice) -> float:

@@ -10,6 +10,7 @@ from millimorph.errors import FileError, ImageError, LabelError, OutputError
 from millimorph.images import LabelMap, ScalarImage
 from millimorph.io import b2nd, dicom, metaimage_write, nifti, nifti_write, rasters
 from millimorph.io.atomic import Written
+from millimorph.io.dicom_series import is_series_choice
 from millimorph.io.extensions import (
     BLOSC2_EXTENSIONS,
     DICOM_EXTENSIONS,
@@ -54,6 +55,8 @@ def read_image(path: str | Path) -> ScalarImage:
     path = Path(path)
     if path.is_dir():
         return dicom.read_dicom_series(path)
+    if is_series_choice(path):
+        return dicom.read_chosen_series(path)
     extension = extension_of(path)
     if extension not in IMAGE_EXTENSIONS:
         raise FileError(

@@ -2,7 +2,8 @@
 
 A pattern is a path below the folder with "/" between its parts, such as "images/{case}_t1.nii.gz"
 or "{case}/t1.nii.gz"; {case} stands for one or more characters but "/", and there are no wildcards.
-Besides files it may match folders with a DICOM series. Names that start with a dot are not looked
+Besides files it may match folders with a DICOM series (without patterns each of several in a
+folder is a case). Names that start with a dot are not looked
 at. Every case must have a file for every pattern; a file that fits several patterns belongs to the
 one with the longest text.
 """
@@ -18,7 +19,7 @@ from typing import Literal
 
 from millimorph.errors import FileError, ImageError
 from millimorph.images import Case, ScalarImage, check_name
-from millimorph.io import dicom, files
+from millimorph.io import dicom_series, files
 from millimorph.io.extensions import DICOM_EXTENSIONS, IMAGE_EXTENSIONS, extension_of, stem_of
 
 CASE = "{case}"
@@ -183,7 +184,7 @@ def _entries(folder: Path) -> list[Path]:
 
 def _has_dicom(folder: Path) -> bool:
     try:
-        return dicom.is_dicom_folder(folder)
+        return dicom_series.is_dicom_folder(folder)
     except OSError as error:
         raise FileError(f"{folder}: cannot be read: {error.strerror or error}") from error
 
@@ -246,25 +247,28 @@ def _case_files(case: str, found: Mapping[_Role, Mapping[str, Path]]) -> CaseFil
 
 def _every_image(folder: Path) -> list[CaseFiles]:
     above = folder.resolve().name
-    paths = {
-        path: _plain_id(path.relative_to(folder) if path != folder else Path(above))
-        for path in _image_paths(folder)
-    }
+    ids = {}
+    for path, place, suffix in _image_paths(folder):
+        named = Path(above) if place == folder else place.relative_to(folder)
+        ids[path] = _plain_id(named) + suffix
     counts: dict[str, int] = {}
-    for case in paths.values():
+    for case in ids.values():
         counts[folded(case)] = counts.get(folded(case), 0) + 1
     cases = []
-    for path, case in paths.items():
+    for path, case in ids.items():
         relative = path.relative_to(folder).as_posix()
         plain = case if counts[folded(case)] == 1 else f"{case}-{_hash(relative)}"
         cases.append(CaseFiles(plain, {DEFAULT_IMAGE: path}))
     return cases
 
 
-def _image_paths(folder: Path) -> Iterator[Path]:
-    """Yield every readable image file, and every folder with a DICOM series, each once."""
+def _image_paths(folder: Path) -> Iterator[tuple[Path, Path, str]]:
+    """Yield every readable image file and every DICOM series once, with what its name is made of.
+
+    That is the file or the folder, and a suffix that sets several series of a folder apart.
+    """
     if _has_dicom(folder):
-        yield folder
+        yield from _all_series(folder)
     visited: set[Path] = set()
     for root, folders, names in os.walk(folder, followlinks=True):
         here = Path(root).resolve()
@@ -274,13 +278,19 @@ def _image_paths(folder: Path) -> Iterator[Path]:
         visited.add(here)
         inside = [name for name in folders if not name.startswith(".")]
         series = {name for name in inside if _has_dicom(Path(root) / name)}
-        yield from (Path(root) / name for name in sorted(series))
+        for name in sorted(series):
+            yield from _all_series(Path(root) / name)
         folders[:] = sorted(set(inside) - series)
         for name in sorted(names):
             extension = extension_of(Path(name))
             readable = extension in IMAGE_EXTENSIONS and extension not in DICOM_EXTENSIONS
             if readable and not name.startswith("."):
-                yield Path(root) / name
+                yield Path(root) / name, Path(root) / name, ""
+
+
+def _all_series(folder: Path) -> Iterator[tuple[Path, Path, str]]:
+    for one in dicom_series.series_choices(folder):
+        yield one.path, folder, one.suffix
 
 
 def _plain_id(relative: Path) -> str:

@@ -6,6 +6,7 @@ checksum included, before ITK sees the file. Voxel files named by a header must 
 Sources: MetaIO's documentation of MetaImage; the NRRD format, teem.sourceforge.net/nrrd.
 """
 
+import math
 import re
 from pathlib import Path
 
@@ -44,6 +45,11 @@ _NRRD_TYPES = {
     ),
 }
 _NRRD_BYTES = {name: length for length, names in _NRRD_TYPES.items() for name in names}
+_META_PLACES = (
+    *("offset", "position", "origin"),
+    *("transformmatrix", "rotation", "orientation"),
+    *("elementspacing", "elementsize"),
+)
 _HEADER_LIMIT = 1 << 20
 _KEY_VALUE = re.compile(r"[^:]+:=")
 
@@ -61,6 +67,7 @@ def check_metaimage(path: Path) -> None:
     if kind not in _META_BYTES:
         raise FileError(f"{path}: voxels of type {kind!r} are not supported")
     sizes = _numbers(header, "dimsize", "", path)
+    _check_places(header, path)
     channels = _numbers(header, "elementnumberofchannels", "1", path)
     expected = limits.voxel_bytes([*sizes, *channels], _META_BYTES[kind], path)
     limits.check_announced(path, expected)
@@ -128,6 +135,18 @@ def _numbers(header: dict[str, str], key: str, default: str, path: Path) -> list
         return [int(word) for word in text.split()]
     except ValueError as error:
         raise FileError(f"{path}: the header's {key} {text!r} is no list of integers") from error
+
+
+def _check_places(header: dict[str, str], path: Path) -> None:
+    """Raise FileError unless numbers of the image's place are finite; ITK takes others for none."""
+    for key in _META_PLACES:
+        for word in header.get(key, "").split():
+            try:
+                finite = math.isfinite(float(word))
+            except ValueError:
+                finite = False
+            if not finite:
+                raise FileError(f"{path}: the header's {key} has {word!r}, it must be finite")
 
 
 def _beside(path: Path, name: str) -> memoryview:

@@ -18,7 +18,9 @@ from millimorph.io import (
     DataSet,
     find_data_set,
     is_dicom_folder,
+    is_series_choice,
     read_landmarks,
+    series_choices,
 )
 from millimorph.io.extensions import IMAGE_EXTENSIONS, TABLE_EXTENSIONS, extension_of
 from millimorph.io.layouts import FourthAxis, read_as
@@ -154,9 +156,10 @@ def inspect_path(
         FileError: when the path does not exist, or the single file cannot be read.
     """
     place = Path(path)
-    if not place.exists():
+    if not place.exists() and not is_series_choice(place):
         raise FileError(f"{place}: there is no such file or folder")
-    if place.is_dir() and not is_dicom_folder(place):
+    one_series = is_dicom_folder(place) and len(series_choices(place)) == 1
+    if place.is_dir() and not one_series:
         return _inspect_folder(place, progress, limits)
     (found,) = _inspections([_Entry(place, str(place), place.name)], None, limits)
     if found.error is not None:
@@ -202,21 +205,22 @@ def _layout(folder: Path) -> tuple[DataSet | None, str | None]:
 
 
 def _entries(folder: Path) -> Iterator[Path]:
-    """Files and DICOM folders below a folder, in the order of their names."""
+    """Files and DICOM series below a folder, in the order of their names."""
+    if is_dicom_folder(folder):
+        yield from (one.path for one in series_choices(folder))
+        return
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            if is_dicom_folder(entry):
-                yield entry
-            else:
-                yield from _entries(entry)
+            yield from _entries(entry)
         else:
             yield entry
 
 
 def _is_looked_at(entry: Path) -> bool:
-    return entry.is_dir() or extension_of(entry) in (*IMAGE_EXTENSIONS, *TABLE_EXTENSIONS)
+    series = entry.is_dir() or is_series_choice(entry)
+    return series or extension_of(entry) in (*IMAGE_EXTENSIONS, *TABLE_EXTENSIONS)
 
 
 def _label_files(data_set: DataSet | None) -> frozenset[Path]:
