@@ -183,13 +183,9 @@ def displace_row(polynomials, along_x, out):
         at = 12 * cell
         for i in range(start, end, LANES):
             if end - i > LANES // 2:
-                cubic_lanes(polynomials, at, places, i, x)
-                cubic_lanes(polynomials, at + 4, places, i, y)
-                cubic_lanes(polynomials, at + 8, places, i, z)
+                cubic_lanes(polynomials, at, places, i, out)
             else:
-                cubic_half_lanes(polynomials, at, places, i, x)
-                cubic_half_lanes(polynomials, at + 4, places, i, y)
-                cubic_half_lanes(polynomials, at + 8, places, i, z)
+                cubic_half_lanes(polynomials, at, places, i, out)
 
 
 @kernel

@@ -49,38 +49,48 @@ def add_lanes(_typing_context, out, at, source, before, after, weights):
 
 
 @intrinsic
-def cubic_lanes(_typing_context, coefficients, at, places, first, out):
-    """Set `out[first:first + 16]` to a cubic polynomial of `places[first:first + 16]`.
+def cubic_lanes(_typing_context, coefficients, at, places, first, outs):
+    """Set `[first:first + 16]` of three arrays to cubic polynomials of `places[first:first + 16]`.
 
-    All flat float32 arrays; the polynomial's coefficients, the constant first, lie at
-    `coefficients[at:at + 4]`.
+    All flat float32 arrays, `outs` a tuple; each polynomial has four coefficients, the constant
+    first, from `coefficients[at]` on.
     """
-    return types.void(coefficients, at, places, first, out), _cubic(_VECTOR)
+    return types.void(coefficients, at, places, first, outs), _cubics(_VECTOR)
 
 
 @intrinsic
-def cubic_half_lanes(_typing_context, coefficients, at, places, first, out):
+def cubic_half_lanes(_typing_context, coefficients, at, places, first, outs):
     """As `cubic_lanes`, for eight numbers."""
-    return types.void(coefficients, at, places, first, out), _cubic(_HALF)
+    return types.void(coefficients, at, places, first, outs), _cubics(_HALF)
 
 
-def _cubic(kind):
-    """What writes a cubic polynomial in lanes of a kind."""
+def _cubics(kind):
+    """What writes cubic polynomials in lanes of a kind."""
 
     def generate(context, builder, signature, arguments):
-        source, where, target = (
+        source, where = (
             context.make_array(signature.args[n])(context, builder, arguments[n]).data
-            for n in (0, 2, 4)
+            for n in (0, 2)
         )
         t = builder.load(_place(builder, where, arguments[3], kind), align=4)
-        at = (builder.add(arguments[1], ir.Constant(arguments[1].type, n)) for n in (3, 2, 1, 0))
-        highest, *lower = (
-            _in_all_lanes(builder, builder.load(builder.gep(source, [place])), kind) for place in at
-        )
-        value = highest
-        for coefficient in lower:
-            value = builder.fadd(builder.fmul(value, t), coefficient)
-        builder.store(value, _place(builder, target, arguments[3], kind), align=4)
+        values = []
+        for number in range(len(signature.args[4])):
+            powers = (ir.Constant(arguments[1].type, 4 * number + power) for power in (3, 2, 1, 0))
+            value, *lower = (
+                _in_all_lanes(
+                    builder,
+                    builder.load(builder.gep(source, [builder.add(arguments[1], power)])),
+                    kind,
+                )
+                for power in powers
+            )
+            for coefficient in lower:
+                value = builder.fadd(builder.fmul(value, t), coefficient)
+            values.append(value)
+        for number, value in enumerate(values):
+            out = builder.extract_value(arguments[4], number)
+            data = context.make_array(signature.args[4][number])(context, builder, out).data
+            builder.store(value, _place(builder, data, arguments[3], kind), align=4)
         return context.get_dummy_value()
 
     return generate

@@ -117,6 +117,51 @@ def place_nearest(_typing_context, line, first, rules, displaced, at, targets, t
     return types.void(line, first, rules, displaced, at, targets, to), generate
 
 
+@intrinsic
+def nearest_corner(_typing_context, base, weights, steps, at, out, to):
+    """Set `out[to:to + 16]` to the linear indices of the corners that are nearest.
+
+    `base` and `weights` (three arrays, for x, y, z) are read from `at` on; `steps`: along y and z.
+    A weight of one half goes to the upper neighbour.
+    """
+
+    def generate(context, builder, signature, arguments):
+        def data(kind, value):
+            return context.make_array(kind)(context, builder, value).data
+
+        unsigned = ir.IntType(signature.args[0].dtype.bitwidth)
+        indices = ir.VectorType(unsigned, LANES)
+        align = unsigned.width // 8
+        lowest = _lanes_at(builder, data(signature.args[0], arguments[0]), arguments[3], indices)
+        place = builder.load(lowest, align=align)
+        for axis in range(3):
+            weight_data = data(signature.args[1][axis], builder.extract_value(arguments[1], axis))
+            weight = builder.load(_lanes_at(builder, weight_data, arguments[3], _FLOATS), align=4)
+            upper = builder.fcmp_ordered(">=", weight, ir.Constant(_FLOATS, [0.5] * LANES))
+            step = ir.Constant(indices, [1] * LANES)
+            if axis > 0:
+                step = _in_all(builder, builder.extract_value(arguments[2], axis - 1), indices)
+            place = builder.add(place, builder.select(upper, step, ir.Constant(indices, None)))
+        target = _lanes_at(builder, data(signature.args[4], arguments[4]), arguments[5], indices)
+        builder.store(place, target, align=align)
+        return context.get_dummy_value()
+
+    return types.void(base, weights, steps, at, out, to), generate
+
+
+def _in_all(builder, value, kind):
+    """One number in all lanes."""
+    nothing = ir.Constant(kind, ir.Undefined)
+    first = builder.insert_element(nothing, value, ir.Constant(_INT, 0))
+    zeros = ir.Constant(ir.VectorType(_INT, LANES), None)
+    return builder.shuffle_vector(first, nothing, zeros)
+
+
+def _lanes_at(builder, data, index, kind):
+    """The numbers of all lanes from an index on."""
+    return builder.bitcast(builder.gep(data, [index]), kind.as_pointer())
+
+
 class _Voxels:
     """The arguments of one call, as vectors."""
 
@@ -129,9 +174,9 @@ class _Voxels:
         strides = self.kinds[2][1]
         self.unsigned = ir.IntType(strides.dtype.bitwidth)
         self.indices = ir.VectorType(self.unsigned, LANES)
-        self.base = self._in_all(builder.extract_value(self.rules, 2), self.indices)
+        self.base = _in_all(self.builder, builder.extract_value(self.rules, 2), self.indices)
         steps = ir.Constant(_FLOATS, [float(n) for n in range(LANES)])
-        self.step = builder.fadd(self._in_all(self.first, _FLOATS), steps)
+        self.step = builder.fadd(_in_all(self.builder, self.first, _FLOATS), steps)
 
     def split(self, axis):
         """The whole voxels below, seen from the segment's, and the remainders."""
@@ -139,7 +184,7 @@ class _Voxels:
         position = self.builder.fadd(remainder, self.builder.fmul(slope, self.step))
         if len(self.kinds[3]):
             data = self._data(self.displaced, self.kinds[3], axis)
-            moved = self.builder.load(self._place(data, self.at, _FLOATS), align=4)
+            moved = self.builder.load(_lanes_at(self.builder, data, self.at, _FLOATS), align=4)
             position = self.builder.fadd(position, moved)
         kind = ir.FunctionType(_FLOATS, [_FLOATS])
         floor = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.floor.v16f32")
@@ -153,7 +198,9 @@ class _Voxels:
     def frame(self, axis):
         """Size, lowest and highest base index, and the weight at the upper border."""
         numbers = self.builder.extract_value(self.builder.extract_value(self.rules, 0), axis)
-        return [self._in_all(self.builder.extract_value(numbers, n), _INTS) for n in range(4)]
+        return [
+            _in_all(self.builder, self.builder.extract_value(numbers, n), _INTS) for n in range(4)
+        ]
 
     def number(self, value):
         """A whole number in all lanes."""
@@ -185,18 +232,18 @@ class _Voxels:
     def store_base(self):
         """Write the linear indices."""
         data = self._data(self.targets, self.kinds[5], 0)
-        place = self._place(data, self.to, self.indices)
+        place = _lanes_at(self.builder, data, self.to, self.indices)
         self.builder.store(self.base, place, align=self.unsigned.width // 8)
 
     def store_weight(self, axis, weight):
         """Write the weights of the upper neighbours along an axis."""
         data = self._data(self.targets, self.kinds[5], 1 + axis)
-        self.builder.store(weight, self._place(data, self.to, _FLOATS), align=4)
+        self.builder.store(weight, _lanes_at(self.builder, data, self.to, _FLOATS), align=4)
 
     def store_inside(self, flags):
         """Write the flags."""
         data = self._data(self.targets, self.kinds[5], 4)
-        self.builder.store(flags, self._place(data, self.to, _BYTES), align=1)
+        self.builder.store(flags, _lanes_at(self.builder, data, self.to, _BYTES), align=1)
 
     def any(self, lanes):
         """Whether something holds in one lane, as int32."""
@@ -205,17 +252,8 @@ class _Voxels:
 
     def _of(self, values, part, axis, kind):
         chosen = self.builder.extract_value(self.builder.extract_value(values, part), axis)
-        return self._in_all(chosen, kind)
-
-    def _in_all(self, value, kind):
-        nothing = ir.Constant(kind, ir.Undefined)
-        first = self.builder.insert_element(nothing, value, ir.Constant(_INT, 0))
-        zeros = ir.Constant(ir.VectorType(_INT, LANES), None)
-        return self.builder.shuffle_vector(first, nothing, zeros)
+        return _in_all(self.builder, chosen, kind)
 
     def _data(self, arrays, kinds, number):
         value = self.builder.extract_value(arrays, number)
         return self.context.make_array(kinds[number])(self.context, self.builder, value).data
-
-    def _place(self, data, index, kind):
-        return self.builder.bitcast(self.builder.gep(data, [index]), kind.as_pointer())

@@ -9,10 +9,12 @@ import numpy as np
 
 from millimorph.kernels._jit import kernel, prefetch
 from millimorph.kernels.corners import corner_pair
+from millimorph.kernels.placing import LANES, nearest_corner
 
 ONE = np.uint64(1)
 LOOK = 4
 CHUNK = 512
+GLANCE = 1024
 INSIDE = np.uint8(1)
 AT_TOP = np.uint8(2)
 
@@ -80,13 +82,23 @@ def finish_pairs(pairs, wx, inside, fill, out):
 def finish_upper_border(source, base, wx, wy, wz, inside, steps, out):
     """Linear interpolation again where the upper neighbour has weight 1, now exactly.
 
-    In float32, a + 1 (b - a) need not be b. Few blocks have such voxels; the others cost a glance.
+    In float32, a + 1 (b - a) need not be b. Few voxels are such; the others cost a glance.
     """
-    flags = np.uint8(0)
-    for i in range(len(out)):
-        flags |= inside[i]
-    if not flags & AT_TOP:
-        return
+    for start in range(0, len(out), GLANCE):
+        stop = min(start + GLANCE, len(out))
+        few = inside[start:stop]
+        flags = np.uint8(0)
+        for i in range(len(few)):
+            flags |= few[i]
+        if flags & AT_TOP:
+            places = (base[start:stop], wx[start:stop], wy[start:stop], wz[start:stop])
+            exactly(source, places, few, steps, out[start:stop])
+
+
+@kernel
+def exactly(source, places, inside, steps, out):
+    """Interpolate those voxels exactly whose upper neighbour has weight 1."""
+    base, wx, wy, wz = places
     step_y, step_z = steps[0], steps[1]
     for i in range(len(out)):
         if inside[i] != INSIDE | AT_TOP:
@@ -117,22 +129,17 @@ def exact_lerp(a, b, weight):
 def nearest(source, base, wx, wy, wz, inside, steps, fill, out):
     """The voxel at floor(index + 0.5), in the source's own type.
 
-    The first loop, of vectors, finds the voxels; the second loads them.
+    The first loop, of vectors, finds the voxels; the second loads them. `base` and the weights have
+    LANES entries to spare behind the last voxel's.
     """
-    half = np.float32(0.5)
     unsigned = base.dtype.type
-    none, step_x = unsigned(0), unsigned(1)
-    step_y, step_z = unsigned(steps[0]), unsigned(steps[1])
-    voxels = np.empty(CHUNK, base.dtype)
+    step = (unsigned(steps[0]), unsigned(steps[1]))
+    weights = (wx, wy, wz)
+    voxels = np.empty(CHUNK + LANES, base.dtype)
     for start in range(0, len(out), CHUNK):
         stop = min(start + CHUNK, len(out))
-        bases = base[start:stop]
-        us, vs, ws = wx[start:stop], wy[start:stop], wz[start:stop]
-        for i in range(stop - start):
-            up_x = step_x if us[i] >= half else none
-            up_y = step_y if vs[i] >= half else none
-            up_z = step_z if ws[i] >= half else none
-            voxels[i] = bases[i] + up_x + up_y + up_z
+        for i in range(0, stop - start, LANES):
+            nearest_corner(base, weights, step, start + i, voxels, i)
         pick(source, voxels[: stop - start], inside[start:stop], fill, out[start:stop])
 
 

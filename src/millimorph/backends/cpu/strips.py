@@ -19,8 +19,8 @@ from millimorph.backends.scene import Where
 
 STRIP_VOXELS = 4096  # as in the kernel
 PART_VOXELS = 65536
-STREAMED_BYTES = 16_000_000
-"""Outputs of this size do not stay in the cache, and are written past it."""
+STREAMED_BYTES = 4_000_000
+"""Outputs of this size do not stay in the caches of a core, and are written past them."""
 
 
 @dataclass(frozen=True)
