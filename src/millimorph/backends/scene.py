@@ -59,6 +59,11 @@ class Where:
         return self.channel * self.scene.grid.voxel_count + self.first
 
     @property
+    def runs(self) -> tuple[int, int, int]:
+        """First, step and count."""
+        return self.first, self.step, self.count
+
+    @property
     def runs_of_all(self) -> tuple[int, int, int]:
         """First, step and count, the first as `first_of_all`."""
         return self.first_of_all, self.step, self.count

@@ -131,15 +131,24 @@ def philox(block, high, key):
 
 
 @inlined
-def normal_pair(first, second):
-    """Two independent standard normal numbers from the upper 24 bits of two words (Box-Muller)."""
+def polar(first, second):
+    """A Rayleigh number, and cosine and sine of an angle, from the upper 24 bits of two words."""
     word = np.uint32(second)
-    u = np.float32(np.int32(np.uint32(first) >> np.uint32(8)) + np.int32(1)) * UNIT_24
+    count = np.float32(np.int32(np.uint32(first) >> np.uint32(8)) + np.int32(1))
+    # Times 2^-24, by its exponent.
+    u = np.int32(count.view(np.int32) - np.int32(24 << 23)).view(np.float32)
     radius = np.sqrt(np.float32(-2.0) * log32(u))
     # What the angle leaves over the nearest quarter turn is its lower bits, with a sign.
     rest = np.int32(np.uint32(word >> np.uint32(8)) << np.uint32(10))
     quarters = np.int32(np.uint32(word + np.uint32(1 << 29)) >> np.uint32(30))
     cosine, sine = turned(np.float32(rest) * HALF_PI_32, quarters)
+    return radius, cosine, sine
+
+
+@inlined
+def normal_pair(first, second):
+    """Two independent standard normal numbers from two words (Box-Muller)."""
+    radius, cosine, sine = polar(first, second)
     return radius * cosine, radius * sine
 
 
@@ -160,9 +169,10 @@ def counter_words(start, high, key, even, odd):
 def add_normal_pairs(values, deviation, even, odd):
     """Add to each two voxels the normal numbers of one word of `even` and one of `odd` (uint32)."""
     for p in range(len(even)):
-        n, m = normal_pair(even[p], odd[p])
-        values[2 * p] += deviation * n
-        values[2 * p + 1] += deviation * m
+        radius, cosine, sine = polar(even[p], odd[p])
+        length = deviation * radius
+        values[2 * p] += length * cosine
+        values[2 * p + 1] += length * sine
 
 
 @kernel
@@ -173,9 +183,10 @@ def gaussian_noise_in_runs(values, runs, deviation, key, high):
     """
     first, step, count = runs
     length = len(values) // count
+    scratch = noise_scratch()
     for run in range(count):
         part = values[run * length : (run + 1) * length]
-        gaussian_noise(part, np.uint64(first + run * step), deviation, key, high)
+        add_noise(part, np.uint64(first + run * step), deviation, key, high, scratch)
 
 
 @kernel
@@ -184,8 +195,19 @@ def gaussian_noise(values, first, deviation, key, high):
 
     `first` (uint64) is the index of values[0]; whatever the block, a voxel's noise is the same.
     """
-    even, odd = np.empty(GROUP, np.uint64), np.empty(GROUP, np.uint64)
-    numbers = np.empty(4 * GROUP, np.float32)
+    add_noise(values, first, deviation, key, high, noise_scratch())
+
+
+@kernel
+def noise_scratch():
+    """Working memory of `add_noise`."""
+    return np.empty(GROUP, np.uint64), np.empty(GROUP, np.uint64), np.empty(4 * GROUP, np.float32)
+
+
+@kernel
+def add_noise(values, first, deviation, key, high, scratch):
+    """As `gaussian_noise`, with working memory from `noise_scratch`."""
+    even, odd, numbers = scratch
     four = np.uint64(4)
     start = first // four
     at = -np.int64(first - start * four)

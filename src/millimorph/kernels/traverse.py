@@ -16,6 +16,7 @@ from millimorph.kernels.coordinates import (
     bspline_rows,
     spline_scratch,
 )
+from millimorph.kernels.pointwise import add_noise, noise_scratch
 from millimorph.kernels.sampling import (
     bilinear,
     fetch_ahead,
@@ -127,6 +128,23 @@ def write_runs(values, runs, limits, out):
     for run in range(count):
         at = first + run * step
         write(values[run * length : (run + 1) * length], limits, out[at : at + length])
+
+
+@kernel
+def write_noisy_runs(values, runs, noise, limits, out):
+    """As `write_runs`, with normal noise added to each run before.
+
+    `noise` = (from a voxel's index to its counter, deviation, key, high).
+    """
+    first, step, count = runs
+    to_counter, deviation, key, high = noise
+    length = len(values) // count
+    scratch = noise_scratch()
+    for run in range(count):
+        at = first + run * step
+        part = values[run * length : (run + 1) * length]
+        add_noise(part, np.uint64(at + to_counter), deviation, key, high, scratch)
+        write(part, limits, out[at : at + length])
 
 
 @kernel

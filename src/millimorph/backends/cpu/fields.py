@@ -39,9 +39,8 @@ def apply(step: FieldStep, values: Float32, where: Where) -> None:
 
     if isinstance(step, RandomBias):
         size = where.scene.grid.size
-        runs = (where.first, where.step, where.count)
         black = _black(step.black, where.scene)
-        fields.multiply_by_exponential(values, runs, size[:2], _spline(step, size), black)
+        fields.multiply_by_exponential(values, where.runs, size[:2], _spline(step, size), black)
         return
     for run, place in where.split(values):
         _change_run(step, run, place)

@@ -17,6 +17,8 @@ from millimorph.program.noise import (
     PoissonNoise,
 )
 
+Words = npt.NDArray[np.uint32]
+
 LARGEST_SCALE = 1e30
 
 
@@ -25,12 +27,33 @@ def apply(step: NoiseStep, values: npt.NDArray[np.float32], where: Where) -> Non
     from millimorph.kernels import pointwise
 
     if isinstance(step, NormalNoise):
-        scene = where.scene
-        deviation = np.float32(grey_levels(step.deviation, scene.original, scene))
-        pointwise.gaussian_noise_in_runs(values, where.runs_of_all, deviation, *_words(step.stream))
+        pointwise.gaussian_noise_in_runs(values, where.runs_of_all, *_normal(step, where))
         return
     for run, place in where.split(values):
         _change_run(step, run, place)
+
+
+def add_and_write(
+    step: NormalNoise,
+    values: npt.NDArray[np.float32],
+    where: Where,
+    goal: tuple[npt.NDArray[np.float32], npt.NDArray[np.generic]],
+) -> None:
+    """Add noise to runs and store each at once, so that one goes to memory while the next is made.
+
+    `goal` = (limits, out) as `traverse.write_runs` takes them.
+    """
+    from millimorph.kernels import traverse
+
+    noise = (where.first_of_all - where.first, *_normal(step, where))
+    traverse.write_noisy_runs(values, where.runs, noise, *goal)
+
+
+def _normal(step: NormalNoise, where: Where) -> tuple[np.float32, Words, Words]:
+    """Standard deviation, key and high words of the counters."""
+    scene = where.scene
+    deviation = np.float32(grey_levels(step.deviation, scene.original, scene))
+    return (deviation, *_words(step.stream))
 
 
 def _change_run(
@@ -66,7 +89,7 @@ def _change_run(
             assert_never(step)
 
 
-def _words(stream: StreamKey) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+def _words(stream: StreamKey) -> tuple[Words, Words]:
     """Philox's key and the high words of its counters."""
     return np.array(stream.key, np.uint32), np.array(stream.counter_high, np.uint32)
 

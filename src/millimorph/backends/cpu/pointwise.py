@@ -14,6 +14,7 @@ from millimorph.program.levels import LevelCurve
 from millimorph.program.modality import ModalityField
 from millimorph.program.noise import NoiseStep
 from millimorph.program.patches import PatchFill
+from millimorph.program.steps import Pointwise
 
 Array = npt.NDArray[Any]
 
@@ -22,13 +23,17 @@ WIDE_BYTES = 4
 
 def apply_all(steps: Sequence[Applied], values: npt.NDArray[np.float32], where: Where) -> None:
     """Apply the steps that are for this channel to all runs, in order and in place."""
-    for applied in steps:
-        if applied.channels is None or where.channel in applied.channels:
-            _apply(applied, values, where)
+    for step in steps_for(where.channel, steps):
+        apply(step, values, where)
 
 
-def _apply(applied: Applied, values: npt.NDArray[np.float32], where: Where) -> None:
-    step = applied.step
+def steps_for(channel: int, steps: Sequence[Applied]) -> list[Pointwise]:
+    """The steps that are for a channel."""
+    return [one.step for one in steps if one.channels is None or channel in one.channels]
+
+
+def apply(step: Pointwise, values: npt.NDArray[np.float32], where: Where) -> None:
+    """Apply one step to all runs in place."""
     if isinstance(step, LevelCurve):
         levels.apply(step, values, where)
     elif isinstance(step, NoiseStep):

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from millimorph.backends.cpu import noise
 from millimorph.backends.cpu.bands import Band
 from millimorph.backends.cpu.index_map import LANES, AffineRows, IndexMap, PointSteps, SplineRows
 from millimorph.backends.cpu.jobs import Job
 from millimorph.backends.cpu.lattice import typed_fill
-from millimorph.backends.cpu.pointwise import apply_all, is_narrow, store
+from millimorph.backends.cpu.pointwise import apply, apply_all, is_narrow, steps_for, store
 from millimorph.backends.scene import Where
+from millimorph.program.noise import NormalNoise
 
 STRIP_VOXELS = 4096  # as in the kernel
-PART_VOXELS = 65536
+PART_VOXELS = 262144
 STREAMED_BYTES = 4_000_000
 """Outputs of this size do not stay in the caches of a core, and are written past them."""
 
@@ -111,12 +113,20 @@ def _change(job: Job, values: npt.NDArray[np.float32], shape: tuple[int, int], p
     first = part.first_slice * step + part.first_row * shape[0]
     for number, channel in enumerate(values):
         where = Where(number, first, job.scene, step, part.slices)
-        apply_all(job.sample.pointwise, channel, where)
-        if is_narrow(job.out.dtype):
-            traverse.write_runs(channel, (first, step, part.slices), _limits(job), job.out[number])
-        else:
+        if not is_narrow(job.out.dtype):
+            apply_all(job.sample.pointwise, channel, where)
             for run, place in where.split(channel):
                 store(run, job.out[number, place.first : place.first + len(run)])
+            continue
+        steps = steps_for(number, job.sample.pointwise)
+        last = steps[-1] if steps else None
+        noisy = isinstance(last, NormalNoise)
+        for one in steps[:-1] if noisy else steps:
+            apply(one, channel, where)
+        if isinstance(last, NormalNoise):
+            noise.add_and_write(last, channel, where, (_limits(job), job.out[number]))
+        else:
+            traverse.write_runs(channel, where.runs, _limits(job), job.out[number])
 
 
 def _mapping(mapping: IndexMap) -> tuple[object, ...]:
