@@ -45,10 +45,10 @@ def prefilter_lines(block):
 
 @kernel
 def prefilter_rows(volume, pad, length):
-    """The same along the rows of (rows, pad + length + pad), sixteen rows at a time."""
+    """The same along the rows of (rows, pad + length + pad), some rows at a time."""
     if length == 1:
         return
-    group = 16
+    group = 64
     block = np.empty((length, group), np.float32)
     rows = volume.shape[0]
     for start in range(0, rows, group):
