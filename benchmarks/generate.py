@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from types import SimpleNamespace
@@ -34,10 +34,13 @@ from benchmarks.plan import Plan
 from benchmarks.table import Comparison, Gate, Row
 from benchmarks.timing import race
 from millimorph.generate import DatasetRequest, Progress, generate_dataset, local, work
+from millimorph.generate.limits import Limits
 from millimorph.io import atomic
 from millimorph.phantoms import torso
 
 SAMPLES = 20
+LOOP_SAMPLES = 100
+"""As many as make the start of a job small beside them, as in any job worth its name."""
 _STEADY_AFTER = 0.2
 _CT_SPACING, _CT_ORIGIN = (352.0, 281.6, 288.0), (-174.9, -139.7, -142.5)
 
@@ -59,7 +62,7 @@ def loops(settings: Settings) -> list[Comparison]:
             PeerRival("torchio", "TorchIO loop", gate=10.0),
             PeerRival("monai", "MONAI loop", gate=10.0),
         )
-        job = _Job(folder, pipeline, ".nii.gz")
+        job = _Job(folder, pipeline, ".nii.gz", _Extent(count=LOOP_SAMPLES))
         job.seconds()
         title = "generate: affine, elastic, gamma, noise to .nii.gz"
         contest = Contest(title, described, job.seconds, rivals, settings.plan.slow_rounds)
@@ -68,8 +71,8 @@ def loops(settings: Settings) -> list[Comparison]:
 
 def _for_one_sample(line: Comparison) -> Comparison:
     """Ours made a whole job in the time that was measured."""
-    ratio = None if line.row.value is None else line.row.value * SAMPLES
-    return replace(line, row=replace(line.row, value=ratio), ours_ns=line.ours_ns / SAMPLES)
+    ratio = None if line.row.value is None else line.row.value * LOOP_SAMPLES
+    return replace(line, row=replace(line.row, value=ratio), ours_ns=line.ours_ns / LOOP_SAMPLES)
 
 
 def share_rows(plan: Plan) -> list[Row]:
@@ -78,7 +81,7 @@ def share_rows(plan: Plan) -> list[Row]:
         _write_ct(plan.small_size, folder / "in")
         rows = []
         for suffix in (".mha", ".nii", ".nii.gz"):
-            job = _Job(folder, _CT_PIPELINE, suffix)
+            job = _Job(folder, _CT_PIPELINE, suffix, _HERE)
             job.seconds()
             best = min((job.timed() for _ in range(plan.rounds)), key=lambda times: times[0])
             whole, stages = (1000.0 * seconds / SAMPLES for seconds in best)
@@ -130,10 +133,17 @@ _CT_PIPELINE = mm.Pipeline(
 
 @dataclass(frozen=True)
 class _Extent:
-    """Worker processes, with a CPU each, and the samples that they make together."""
+    """Worker processes, with a CPU each, and the samples that they make together.
+
+    Without limits one worker is this process, whose parts can be measured.
+    """
 
     workers: int = 1
     count: int = SAMPLES
+    limits: Limits | None = field(default_factory=Limits)
+
+
+_HERE = _Extent(limits=None)
 
 
 class _Job:
@@ -154,6 +164,7 @@ class _Job:
             count=extent.count,
             suffix=suffix,
             workers=extent.workers,
+            limits=extent.limits,
         )
 
     def seconds(self) -> float:
@@ -207,7 +218,7 @@ class _NoDigest:
 
 def _records_row(folder: Path, plan: Plan) -> Row:
     """What is saved by a job that does not digest its files, note its samples or flush anything."""
-    job = _Job(folder, _CT_PIPELINE, ".nii.gz")
+    job = _Job(folder, _CT_PIPELINE, ".nii.gz", _HERE)
 
     def bare() -> float:
         with (
