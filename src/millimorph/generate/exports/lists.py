@@ -211,13 +211,12 @@ def _linked(job: FinishedJob, member: Member) -> dict[str, Any]:
     """Return the paths of a case's files through the links."""
     for file in member.files:
         files.check_unchanged(file)
-    for file in member.images.values():
-        if file.path.is_dir() or (
+        if not file.path.is_file() or (
             job.looks[file.path].channels > 1 and extension_of(file.path) not in _PICTURES
         ):
             raise OutputError(
-                f"{file.path}: has several channels, or is a folder, and cannot be referred to; "
-                f"leave out --refer to copy"
+                f"{file.path}: has several channels, or is a DICOM series, and cannot be referred "
+                f"to; leave out --refer to copy"
             )
     images = [files.linked_path(file, job.root, job.out) for file in member.images.values()]
     label = files.linked_path(member.labels[job.labels[0]], job.root, job.out)

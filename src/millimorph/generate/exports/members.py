@@ -15,7 +15,7 @@ from millimorph.generate.manifest import read_manifest
 from millimorph.generate.sample import collected
 from millimorph.generate.sidecar import Sha256, Sidecar, file_digest
 from millimorph.geometry import ImageGrid
-from millimorph.io import DataSet, find_data_set
+from millimorph.io import DataSet, find_data_set, is_series_choice
 from millimorph.io.extensions import NIFTI_EXTENSIONS, extension_of
 from millimorph.io.layouts import FourthAxis, check_distinct, natural_key, read_as
 from millimorph.io.nifti import read_head
@@ -223,8 +223,8 @@ def check_patients(job: FinishedJob) -> None:
 
 
 def check_there(path: Path) -> None:
-    """Raise FileError for a file (or folder of a series) that is not there."""
-    if not (path.is_file() or path.is_dir()):
+    """Raise FileError for a file (or a DICOM series) that is not there."""
+    if not (path.is_file() or path.is_dir() or is_series_choice(path)):
         raise FileError(f"{path}: is missing or no plain file; bring it back")
 
 
