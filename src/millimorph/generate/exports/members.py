@@ -130,12 +130,12 @@ def read_finished(out: Path) -> FinishedJob:
     labels = tuple(role for role, source in first.sources.items() if source.kind == "labels")
     if not images:
         raise OutputError(f"{out}: its cases have no images; there is nothing to train on")
-    if first.source_folder is None:
+    root = first.input_folder(path.parent)
+    if root is None:
         raise OutputError(
             f"{out}: was made with pseudonyms, and an export holds the originals too; generate "
             f"without them to export"
         )
-    root = Path(os.path.normpath(path.parent.resolve() / first.source_folder))
     data_set = None
     with suppress(FileError):
         data_set = find_data_set(root)
