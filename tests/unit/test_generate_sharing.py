@@ -1,4 +1,4 @@
-"""Runs that share an output folder: shards of one case, and records made one run after another."""
+"""Runs and cases that share an output folder: counts, records after one another, names."""
 
 from contextlib import contextmanager
 
@@ -32,3 +32,12 @@ def test_notes_of_a_run_go_before_another_run_may_read_them(tmp_path, monkeypatc
     monkeypatch.setattr(local, "alone_with_records", watched)
     generate_dataset(request(write_cases(tmp_path, "p1"), tmp_path / "out"))
     assert left == []
+
+
+def test_no_case_takes_the_name_of_a_record_whatever_its_case(tmp_path):
+    """On a disk that ignores case the folder would be in the record's place."""
+    inputs = write_cases(tmp_path, "p1 readme.md sha256sums Job.json")
+    report = generate_dataset(request(inputs, tmp_path / "out", count=1))
+    assert report.made == 1
+    assert {one.case for one in report.failures} == {"readme.md", "sha256sums", "Job.json"}
+    assert all("cannot be named" in one.reason for one in report.failures)

@@ -13,7 +13,9 @@ from data_sets import PIPELINE, request, tree, write_case
 from millimorph.cli import run_command
 from millimorph.errors import FileError, OutputError
 from millimorph.generate import Limits, Shard, Sidecar, generate_dataset, replay, verify
+from millimorph.generate.inputs import CaseInput
 from millimorph.generate.pseudonyms import Pseudonyms, ensured, save, without
+from millimorph.generate.work import Task
 from millimorph.geometry import ImageGrid
 from millimorph.images import ScalarImage
 from millimorph.io import write_image
@@ -233,3 +235,14 @@ def test_a_pipeline_is_the_same_job_whatever_the_order_of_cases(inputs, tmp_path
     same = {name for name in one if "/" in name}
     assert len(same) == 12
     assert {name: one[name] for name in same} == {name: everything[name] for name in same}
+
+
+def test_what_is_logged_of_a_task_has_no_name(inputs):
+    """Dask logs the arguments of a task that failed."""
+    paths = (inputs / "Meier_Anna_ct.nii.gz", inputs / "Meier_Anna_organs.nii.gz")
+    files = (("ct", "image", paths[0]), ("organs", "labels", paths[1]))
+    grid = ImageGrid((12, 10, 8))
+    case = CaseInput("Meier_Anna", files, (grid,), group="Meier")
+    hidden = Pseudonyms.new().hidden(case, inputs)
+    assert hidden.secret
+    assert_no_name(repr(Task(hidden, 0, 1)), "the log")
