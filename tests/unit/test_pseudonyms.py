@@ -246,3 +246,19 @@ def test_what_is_logged_of_a_task_has_no_name(inputs):
     hidden = Pseudonyms.new().hidden(case, inputs)
     assert hidden.secret
     assert_no_name(repr(Task(hidden, 0, 1)), "the log")
+
+
+def test_a_source_that_was_renamed_is_found_under_its_new_name(tmp_path):
+    """Two paths for one source would leave it to chance which one replay takes."""
+    inputs, key = tmp_path / "in", tmp_path / "names.csv"
+    inputs.mkdir()
+    write_case(inputs, "Meier", (12, 10, 8))
+    generate_dataset(request(inputs, tmp_path / "out", pseudonyms=key, count=1))
+    (inputs / "Meier_organs.nii.gz").rename(inputs / "Meier_seg.nii.gz")
+    labels = {"organs": "{case}_seg.nii.gz"}
+    asked = request(inputs, tmp_path / "out", pseudonyms=key, count=1, labels=labels)
+    report = generate_dataset(asked)
+    assert (report.made, report.kept) == (0, 1)
+    named = [name for kind, name, _ in Pseudonyms.read(key).rows if kind == "file"]
+    assert sorted(named) == ["Meier_ct.nii.gz", "Meier_points.csv", "Meier_seg.nii.gz"]
+    assert replay(report.first_sidecar, pseudonyms=key).reproduced
