@@ -147,3 +147,11 @@ def test_the_command_says_how_to_read_it_and_takes_its_size_alone(made, tmp_path
     other = str(tmp_path / "Dataset101_A")
     assert run_command(["export", str(made), "--to", "nnunet", other, "--shard-size", "1"]) != 0
     assert "--shard-size" in capsys.readouterr().err
+
+
+def test_shards_are_not_written_into_the_input_folder(made):
+    for place in (made, made.parent / "in"):
+        before = tree(place)
+        with pytest.raises(OutputError, match="lies inside the input or output folder"):
+            export_webdataset(made, place / "shards")
+        assert tree(place) == before

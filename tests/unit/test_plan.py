@@ -7,7 +7,7 @@ from data_sets import PIPELINE, request, tree, write_cases
 
 from millimorph.cli import run_command
 from millimorph.errors import OutputError
-from millimorph.generate import generate_dataset, plan_dataset, space
+from millimorph.generate import Shard, generate_dataset, plan_dataset, space
 from millimorph.recipe import Reference
 
 
@@ -27,6 +27,16 @@ def test_a_plan_counts_samples_and_measures_one(tmp_path):
     again = plan_dataset(request(inputs, out))
     assert (again.samples, again.there, again.bytes_needed) == (9, 3, 6 * plan.bytes_each)
     assert tree(out) == before
+
+
+def test_a_plan_of_a_shard_counts_its_own_samples_only(tmp_path):
+    inputs, out = write_cases(tmp_path, "p1"), tmp_path / "out"
+    generate_dataset(request(inputs, out, count=4, shard=Shard(1, 2)))
+    there = [
+        plan_dataset(request(inputs, out, count=4, shard=Shard(number, 2))).there
+        for number in (1, 2)
+    ]
+    assert there == [2, 0]
 
 
 def test_a_plan_tells_what_would_be_left_out(tmp_path):

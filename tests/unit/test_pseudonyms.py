@@ -13,7 +13,9 @@ from data_sets import PIPELINE, request, tree, write_case
 from millimorph.cli import run_command
 from millimorph.errors import FileError, OutputError
 from millimorph.generate import Limits, Shard, Sidecar, generate_dataset, replay, verify
+from millimorph.generate.inputs import CaseInput
 from millimorph.generate.pseudonyms import Pseudonyms, ensured, save, without
+from millimorph.generate.work import Task
 from millimorph.geometry import ImageGrid
 from millimorph.images import ScalarImage
 from millimorph.io import write_image
@@ -233,3 +235,30 @@ def test_a_pipeline_is_the_same_job_whatever_the_order_of_cases(inputs, tmp_path
     same = {name for name in one if "/" in name}
     assert len(same) == 12
     assert {name: one[name] for name in same} == {name: everything[name] for name in same}
+
+
+def test_what_is_logged_of_a_task_has_no_name(inputs):
+    """Dask logs the arguments of a task that failed."""
+    paths = (inputs / "Meier_Anna_ct.nii.gz", inputs / "Meier_Anna_organs.nii.gz")
+    files = (("ct", "image", paths[0]), ("organs", "labels", paths[1]))
+    grid = ImageGrid((12, 10, 8))
+    case = CaseInput("Meier_Anna", files, (grid,), group="Meier")
+    hidden = Pseudonyms.new().hidden(case, inputs)
+    assert hidden.secret
+    assert_no_name(repr(Task(hidden, 0, 1)), "the log")
+
+
+def test_a_source_that_was_renamed_is_found_under_its_new_name(tmp_path):
+    """Two paths for one source would leave it to chance which one replay takes."""
+    inputs, key = tmp_path / "in", tmp_path / "names.csv"
+    inputs.mkdir()
+    write_case(inputs, "Meier", (12, 10, 8))
+    generate_dataset(request(inputs, tmp_path / "out", pseudonyms=key, count=1))
+    (inputs / "Meier_organs.nii.gz").rename(inputs / "Meier_seg.nii.gz")
+    labels = {"organs": "{case}_seg.nii.gz"}
+    asked = request(inputs, tmp_path / "out", pseudonyms=key, count=1, labels=labels)
+    report = generate_dataset(asked)
+    assert (report.made, report.kept) == (0, 1)
+    named = [name for kind, name, _ in Pseudonyms.read(key).rows if kind == "file"]
+    assert sorted(named) == ["Meier_ct.nii.gz", "Meier_points.csv", "Meier_seg.nii.gz"]
+    assert replay(report.first_sidecar, pseudonyms=key).reproduced

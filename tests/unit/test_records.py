@@ -4,6 +4,7 @@ import hashlib
 import json
 import warnings
 from dataclasses import replace
+from importlib import metadata
 
 import nibabel
 import numpy as np
@@ -294,3 +295,12 @@ def test_groups_are_on_record_and_samples_of_another_group_are_made_again(tmp_pa
     report = generate_dataset(request(inputs, out, **asked))
     assert (report.made, report.kept) == (2, 2)
     assert Sidecar.read(out / "p2" / "p2__0000.json").group == "bert"
+
+
+def test_a_sidecar_tells_the_version_of_every_compressor(tmp_path):
+    """Their bytes may differ from one version to the next; replay then compares content."""
+    asked = request(write_cases(tmp_path, "p1"), tmp_path / "out", count=1, suffix=".b2nd")
+    first = generate_dataset(asked).first_sidecar
+    versions = Sidecar.read(first).versions
+    for library in ("isal", "blosc2"):
+        assert versions[library] == metadata.version(library)

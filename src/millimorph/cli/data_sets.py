@@ -250,7 +250,7 @@ def verify(out: Path, /) -> int:
   millimorph export augmented liver_bids --to bids
   millimorph export augmented shards --to webdataset --shard-size 1000"""
 )
-def export(
+def export(  # noqa: PLR0913 - one parameter per option
     out: Path,
     dest: Path,
     /,
@@ -259,6 +259,7 @@ def export(
     refer: bool = False,
     skull_stripped: bool = False,
     shard_size: int | None = None,
+    source_root: Path | None = None,
 ) -> int:
     """Write a finished output folder and its originals as a data set for training.
 
@@ -272,6 +273,7 @@ def export(
         refer: Copy nothing, refer to the files where they are (nnunet and monai).
         skull_stripped: Say so in the sidecars of MR images (bids).
         shard_size: MB in a shard of webdataset, 512 unless given; a patient is kept together.
+        source_root: Where the input folder is now, if it or OUT was moved.
     """
     from millimorph.cli.texts import export_text, shards_text
     from millimorph.generate import (
@@ -289,16 +291,19 @@ def export(
         raise PipelineError(f"--skull-stripped is for --to bids; {to} has no place for it")
     if shard_size is not None and to != "webdataset":
         raise PipelineError("--shard-size is for --to webdataset; leave it out")
+    if source_root is not None and to == "webdataset":
+        raise PipelineError("--source-root is for originals; webdataset holds none, leave it out")
     placing: Placing = "linked" if refer else "copied"
     match to:
         case "nnunet":
-            say(export_text(export_nnunet(out, dest, placing)))
+            say(export_text(export_nnunet(out, dest, placing, source_root)))
         case "decathlon":
-            say(export_text(export_decathlon(out, dest)))
+            say(export_text(export_decathlon(out, dest, source_root)))
         case "monai":
-            say(export_text(export_monai(out, dest, placing)))
+            say(export_text(export_monai(out, dest, placing, source_root)))
         case "bids":
-            say(export_text(export_bids(out, dest, skull_stripped=skull_stripped)))
+            found = export_bids(out, dest, source_root, skull_stripped=skull_stripped)
+            say(export_text(found))
         case "webdataset":
             megabytes = _SHARD_MEGABYTES if shard_size is None else shard_size
             say(shards_text(export_webdataset(out, dest, megabytes * 1_000_000)))

@@ -1,7 +1,7 @@
 """The cases of an input folder by their headers, and what a pipeline has to know of them all."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from millimorph.generate.sidecar import Kind
 from millimorph.geometry import ImageGrid, reference_grid
 from millimorph.io import CaseFiles, DataSet, Layout, find_cases, find_data_set, read_image
 from millimorph.io.extensions import NIFTI_EXTENSIONS, extension_of
-from millimorph.io.layouts import FourthAxis, natural_key
+from millimorph.io.layouts import FourthAxis, folded, natural_key
 from millimorph.io.nifti import read_head
 from millimorph.recipe import Pipeline, Reference
 
@@ -30,15 +30,16 @@ class CaseInput:
     """A case's files by role, and the grids of its images (of its label maps if it has none).
 
     `group` is the patient, if the data set's layout tells. Of a case under a pseudonym, `secret`
-    are the texts that must not be told; its files have their own names.
+    are the texts that must not be told; its files have their own names. Neither is in its `repr`,
+    which Dask logs of a task that failed.
     """
 
     id: str
-    files: tuple[tuple[str, Kind, Path], ...]
+    files: tuple[tuple[str, Kind, Path], ...] = field(repr=False)
     grids: tuple[ImageGrid, ...]
     group: str | None = None
     fourth_axis: FourthAxis = "frames"
-    secret: tuple[str, ...] = ()
+    secret: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def dimension(self) -> int:
@@ -267,7 +268,7 @@ def _matches(patterns: Patterns) -> dict[tuple[Kind, str, str], dict[str, Path]]
 
 
 def _read_header(case: CaseFiles) -> CaseInput:
-    if case.id in RESERVED_NAMES:
+    if folded(case.id) in map(folded, RESERVED_NAMES):
         raise MillimorphError(f"a case cannot be named {case.id}; rename its files")
     with collected([]):
         grids = [read_grid(path) for path in (case.images or case.labels).values()]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from millimorph.errors import FileError, PipelineError
+from millimorph.io.dicom_series import files_of_choice, is_series_choice
 
 _GIGABYTE = 1e9
 _BYTES_PER_SECOND = 10e6
@@ -41,6 +42,8 @@ class Limits:
         """Raise FileError for a file that cannot be read within the memory, before it is read."""
         for path in paths:
             held = bytes_of(path)
+            if held > self.read_gigabytes * _GIGABYTE and is_series_choice(path):
+                held = sum(map(bytes_of, files_of_choice(path)))
             if held > self.read_gigabytes * _GIGABYTE:
                 raise FileError(
                     f"{path}: holds {held / _GIGABYTE:.1f} GB, reading may take "
@@ -86,10 +89,14 @@ def _address_space(further_bytes: float) -> int | None:
 
 
 def bytes_of(path: Path) -> int:
-    """The size of a file, or of all files below a folder; 0 for what cannot be looked at."""
+    """The size of a file, or of all files below a folder; 0 for what cannot be looked at.
+
+    Of one of several DICOM series it is that of their folder, all of which is read to find it.
+    """
     try:
-        if path.is_dir():
-            return sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
+        folder = path.parent if is_series_choice(path) else path
+        if folder.is_dir():
+            return sum(one.stat().st_size for one in folder.rglob("*") if one.is_file())
         return path.stat().st_size
     except OSError:
         return 0

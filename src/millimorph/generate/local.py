@@ -347,8 +347,8 @@ def _run(job: Job, tasks: Sequence[Task], hands: _Hands, tally: _Tally) -> None:
         write_timings(job.out, tally.seconds)
         others = _of_other_shards(job.out, tasks) if hands.request.shard.count > 1 else ()
         write_quarantine(job.out, {*others, *tally.failures})
-    if notes is not None:
-        notes.remove()
+        if notes is not None:
+            notes.remove()
 
 
 def _done(job: Job, tasks: Sequence[Task], hands: _Hands, tally: _Tally) -> RunNotes:

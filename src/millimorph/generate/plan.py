@@ -1,12 +1,15 @@
 """What a job would take: a sample of the first case is made in a temporary folder and measured."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from millimorph.generate.local import Prepared, prepared
 from millimorph.generate.manifest import Failure, read_manifest
 from millimorph.generate.pool import Crew
 from millimorph.generate.request import DatasetRequest
 from millimorph.generate.space import OneSample, free_bytes, one_sample
+from millimorph.generate.work import Task
 
 
 @dataclass(frozen=True)
@@ -47,16 +50,26 @@ def plan_dataset(request: DatasetRequest) -> DatasetPlan:
     with Crew(1) as crew:
         work = prepared(request, crew)
         sample = _measured(work, crew) if work.tasks else None
-    there = len(read_manifest(request.out)) if request.out.is_dir() else 0
     return DatasetPlan(
         samples=work.samples,
-        there=min(there, work.samples),
+        there=_there(request.out, work.tasks),
         cases=len(work.cases),
         failures=(*work.failures, *([sample] if isinstance(sample, Failure) else [])),
         bytes_each=sample.bytes if isinstance(sample, OneSample) else None,
         seconds_each=sample.seconds if isinstance(sample, OneSample) else None,
         free_bytes=free_bytes(request.out),
         workers=request.workers,
+    )
+
+
+def _there(out: Path, tasks: Sequence[Task]) -> int:
+    """Count the finished samples of these tasks; others are of other shards, or not asked for."""
+    asked: dict[str, list[range]] = {}
+    for task in tasks:
+        asked.setdefault(task.case.id, []).append(range(task.start, task.stop))
+    return sum(
+        any(line.index in part for part in asked.get(line.case, ()))
+        for line in read_manifest(out).values()
     )
 
 

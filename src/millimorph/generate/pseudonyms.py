@@ -88,7 +88,10 @@ class Pseudonyms:
     def with_cases(
         self, cases: Iterable[CaseInput], failures: Iterable[Failure], folder: Path
     ) -> Self:
-        """Return this with rows for cases and failures under their own names, and for files."""
+        """Return this with rows for cases and failures under their own names, and for files.
+
+        A file that has another path than before has only its new one.
+        """
         rows = {("folder", str(folder.resolve()), "")}
         rows |= {("case", one.case, self.of("case", one.case)) for one in failures}
         for case in cases:
@@ -99,7 +102,8 @@ class Pseudonyms:
             for role, _, path in case.files:
                 name = path.relative_to(folder).as_posix()
                 rows.add(("file", name, source_name(pseudonym, role)))
-        kept = {row for row in self.rows if row[0] != "folder"}
+        now = {(kind, told) for kind, _, told in rows if kind in {"file", "folder"}}
+        kept = {row for row in self.rows if (row[0], row[2]) not in now}
         return replace(self, rows=frozenset(kept | rows))
 
     def source_folder(self) -> Path | None:

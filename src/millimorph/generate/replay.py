@@ -79,11 +79,12 @@ def replay(
     found = Sidecar.read(path)
     recipe = _checked_recipe(path, found)
     given = None if source_root is None else Path(source_root)
-    if found.source_folder is None:
+    recorded = found.input_folder(path.parent)
+    if recorded is None:
         key = None if pseudonyms is None else Path(pseudonyms)
         root, files = _named_by_key(path, found, given, key)
     else:
-        root, files = _named_by_sidecar(path, found, found.source_folder, given)
+        root, files = _named_by_sidecar(path, found, recorded, given)
     sources = _checked_sources(path, found, root, files)
     said: list[str] = []
     with collected(said):
@@ -127,11 +128,10 @@ _Files = dict[str, tuple[Kind, Path]]
 
 
 def _named_by_sidecar(
-    path: Path, sidecar: Sidecar, folder: str, source_root: Path | None
+    path: Path, sidecar: Sidecar, recorded_root: Path, source_root: Path | None
 ) -> tuple[Path, _Files]:
     """Return the input folder and the sources, which must lie in it."""
     here = path.parent.resolve()
-    recorded_root = Path(os.path.normpath(here / folder))
     root = recorded_root if source_root is None else source_root
     files: _Files = {}
     for role, source in sidecar.sources.items():

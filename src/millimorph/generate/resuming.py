@@ -40,11 +40,14 @@ class ToDo:
 
 @dataclass(frozen=True)
 class _Known:
-    """A case with samples on record: its sources as they are now, and which samples are there."""
+    """A case that was begun: its sources as they are now, and 1 for each sample still to do.
+
+    Samples that are not asked for, such as those of other shards, have 0.
+    """
 
     case: CaseInput
     digests: Mapping[str, Digest]
-    finished: bytearray
+    left: bytearray
 
 
 def to_do(job: Job, tasks: Sequence[Task], threads: int) -> ToDo:
@@ -57,9 +60,8 @@ def to_do(job: Job, tasks: Sequence[Task], threads: int) -> ToDo:
         one = known.get(content.get("case", ""))
         if one is None or not _is_current(content, one, folder):
             continue
-        index = content["index"]
-        kept += not one.finished[index]
-        one.finished[index] = 1
+        kept += 1
+        one.left[content["index"]] = 0
         length += place.length if place.file == manifest else 0
         line = ManifestLine.of(content)
         warnings.update(text.replace(line.sample, "<sample>") for text in content["warnings"])
@@ -71,14 +73,16 @@ def to_do(job: Job, tasks: Sequence[Task], threads: int) -> ToDo:
 def _known(job: Job, tasks: Sequence[Task], threads: int) -> dict[str, _Known]:
     """Digest the sources of cases that have a folder; those that cannot be read are left out."""
     cases = {task.case.id: task.case for task in tasks}
-    wanted = dict.fromkeys(cases, 0)
+    left = {case: bytearray() for case in cases}
     for task in tasks:
-        wanted[task.case.id] = max(wanted[task.case.id], task.stop)
+        asked = left[task.case.id]
+        asked.extend(bytes(max(0, task.stop - len(asked))))
+        asked[task.start : task.stop] = b"\1" * (task.stop - task.start)
     begun = [case for case in cases.values() if (job.out / case.id).is_dir()]
     with ThreadPoolExecutor(threads) as pool:
         found = zip(begun, pool.map(_digests, begun), strict=True)
         return {
-            case.id: _Known(case, digests, bytearray(wanted[case.id]))
+            case.id: _Known(case, digests, left[case.id])
             for case, digests in found
             if digests is not None
         }
@@ -111,10 +115,13 @@ class _Folder:
 
 
 def _is_current(content: Mapping[str, Any], known: _Known, folder: _Folder) -> bool:
-    """Tell whether a row is of this request and all its files are there."""
+    """Tell whether a row is of a sample still to do and all its files are there."""
     case = known.case
     try:
-        if not 0 <= content["index"] < len(known.finished) or content["group"] != case.group:
+        index = content["index"]
+        if not 0 <= index < len(known.left) or not known.left[index]:
+            return False
+        if content["group"] != case.group:
             return False
         made_of = {
             role: (one["kind"], one["sha256"], one["bytes"])
@@ -138,10 +145,10 @@ def _missing(task: Task, known: _Known | None) -> Iterator[Task]:
         return
     start = task.start
     while start < task.stop:
-        begin = known.finished.find(0, start, task.stop)
+        begin = known.left.find(1, start, task.stop)
         if begin < 0:
             return
-        end = known.finished.find(1, begin, task.stop)
+        end = known.left.find(0, begin, task.stop)
         stop = task.stop if end < 0 else end
         yield replace(task, start=begin, stop=stop)
         start = stop

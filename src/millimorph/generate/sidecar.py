@@ -25,7 +25,7 @@ from millimorph.io.strict_json import strict_json
 from millimorph.recipe import Recipe
 
 SCHEMA_VERSION = 1
-_LIBRARIES = ("numpy", "scipy", "numba", "SimpleITK", "nibabel", "isal")
+_LIBRARIES = ("numpy", "scipy", "numba", "SimpleITK", "nibabel", "isal", "blosc2")
 _BLOCK = 1 << 20
 _LARGEST_SIDECAR = 1 << 28
 _BIDS_KEYS = ("Description", "Sources", "GeneratedBy")
@@ -145,6 +145,12 @@ class Sidecar(BaseModel):
             "Sources": [f"bids:raw:{path}" for path in sources],
             "GeneratedBy": [{"Name": "millimorph", "Version": self.millimorph}],
         }
+
+    def input_folder(self, folder: Path) -> Path | None:
+        """Return the input folder, of a sidecar that lies in `folder`; None with pseudonyms."""
+        if self.source_folder is None:
+            return None
+        return Path(os.path.normpath(folder.resolve() / self.source_folder))
 
     def text(self) -> str:
         """Return the JSON text of the file."""

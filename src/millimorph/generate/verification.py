@@ -194,5 +194,5 @@ def _extra(out: Path, expected: set[str]) -> Iterator[Finding]:
             continue
         if name not in expected:
             left = is_temporary(path)
-            reason = "left by a run that was stopped" if left else "is not in the manifest"
+            reason = "of a run that goes on or was stopped" if left else "is not in the manifest"
             yield Finding(name, "extra", reason)

@@ -17,8 +17,9 @@ from itertools import chain, groupby
 from pathlib import Path
 
 from millimorph.errors import FileError, OutputError
+from millimorph.generate.exports.files import check_place
 from millimorph.generate.lines import ManifestLine
-from millimorph.generate.manifest import read_manifest
+from millimorph.generate.manifest import first_sidecar, read_manifest
 from millimorph.generate.sidecar import Sidecar
 from millimorph.io.atomic import Written, replacing_folder, write_pieces, write_text
 from millimorph.io.extensions import extension_of
@@ -78,13 +79,12 @@ def export_webdataset(
     the sidecars; where they do not tell, every case is one.
 
     Raises FileError for files that are missing or have changed, OutputError for a `dest` that is
-    there already or lies in the output folder, and for a shard size below 1 MB.
+    there already or lies in the input or output folder, and for a shard size below 1 MB.
     """
     out, dest = Path(out), Path(dest)
     if shard_bytes < 1_000_000:
         raise OutputError(f"a shard must hold at least 1 MB, got {shard_bytes} bytes")
-    if dest.resolve().is_relative_to(out.resolve()):
-        raise OutputError(f"{dest}: lies inside the output folder; choose another place")
+    check_place(dest, (out, *_inputs(out)))
     entries = _entries(out)
     shards = _shards(entries, shard_bytes)
     groups = sorted({entry.group for entry in entries}, key=natural_key)
@@ -106,6 +106,13 @@ def export_webdataset(
         text = json.dumps(index, indent=1, ensure_ascii=False, allow_nan=False)
         write_text(place / INDEX_FILE, f"{text}\n")
     return ShardsExport(dest, len(entries), len(shards), len(groups), split)
+
+
+def _inputs(out: Path) -> list[Path]:
+    """The input folder, if sidecars tell it."""
+    first = first_sidecar(out)
+    found = None if first is None else Sidecar.read(first).input_folder(first.parent)
+    return [] if found is None else [found]
 
 
 def _entries(out: Path) -> list[_Entry]:

@@ -1,8 +1,9 @@
 """Tables of cases: a .csv or .tsv file with a row for each case and a column for each file.
 
 Columns: `id`; `image` or `image:NAME`; `label` or `label:NAME`; `points` or `points:NAME`; `group`
-(the patient); `split`. Paths are relative to the table's folder and below it; an empty cell means
-that the case has no such file. UTF-8, one header line, tabs between the cells of a .tsv.
+(the patient); `split`. Paths are relative to the table's folder and below it, also those that
+`dicom_series` gives to several series of a folder; an empty cell means that the case has no such
+file. UTF-8, one header line, tabs between the cells of a .tsv.
 """
 
 import csv
@@ -23,6 +24,7 @@ from millimorph.io.data_set import (
     path_below,
     require_cases,
 )
+from millimorph.io.dicom_series import is_series_choice
 from millimorph.io.layouts import DEFAULT_IMAGE, CaseFiles, check_id
 
 LAYOUT = "table of cases"
@@ -62,7 +64,12 @@ def read_table(path: Path) -> DataSet:
             raise FileError(f"{path}: line {line}: {wrong}; every case has an id of its own")
         check_id(Path(f"{path}: line {line}"), case)
         files = _files(path, line, roles, row)
-        missing = [one for paths in files.values() for one in paths.values() if not one.exists()]
+        missing = [
+            one
+            for paths in files.values()
+            for one in paths.values()
+            if not (one.exists() or is_series_choice(one))
+        ]
         if missing:
             shown = missing[0].relative_to(path.parent).as_posix()
             lacking.append(Lacking(case, f"has no {shown} (line {line} of {path.name})"))

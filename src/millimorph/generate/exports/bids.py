@@ -56,12 +56,19 @@ class _Part:
         return self.names[member.source].path(member.copy_name, _NIFTI)
 
 
-def export_bids(out: str | Path, dest: str | Path, *, skull_stripped: bool = False) -> Export:
+def export_bids(
+    out: str | Path,
+    dest: str | Path,
+    source_root: str | Path | None = None,
+    *,
+    skull_stripped: bool = False,
+) -> Export:
     """Write the samples of a job as a new BIDS derivative.
 
     `dest` is the new folder. Names keep the entities of a BIDS source; otherwise the subject is the
     patient, and the session the case where patients have several. `skull_stripped` is what the
-    sidecars of MR images say, as BIDS requires.
+    sidecars of MR images say, as BIDS requires. `source_root` is where the input folder is now, if
+    it or `out` was moved.
 
     Raises FileError for files that are missing or have changed; OutputError for a `dest` that is
     there already and for parts that BIDS cannot take.
@@ -72,7 +79,7 @@ def export_bids(out: str | Path, dest: str | Path, *, skull_stripped: bool = Fal
             f"{dest}: BIDS wants the name of the maker in that of a folder in derivatives; call it "
             f"{dest.parent / _NAME}, or {_NAME}-{dest.name}"
         )
-    job = members.read_finished(out)
+    job = members.read_finished(out, source_root)
     files.check_place(dest, (out, job.root))
     members.check_no_series(job, "BIDS")
     members.check_plain_labels(job, "BIDS")

@@ -6,7 +6,6 @@ A new data set is made in a folder beside its place and takes its name once it i
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +20,7 @@ from millimorph.generate.sample import collected
 from millimorph.generate.sidecar import file_digest
 from millimorph.images import FrameAxis, LabelMap, ScalarImage
 from millimorph.io import read_labels, write_image, write_labels
-from millimorph.io.atomic import TEMPORARY_PREFIX
+from millimorph.io.atomic import replacing_folder
 from millimorph.io.extensions import extension_of
 from millimorph.io.layouts import read_as
 
@@ -48,25 +47,9 @@ def writing(dest: Path, notes: list[str]) -> Iterator[Path]:
     Warnings on the way are added to the notes.
     """
     said: list[str] = []
-    with collected(said), _new_folder(dest) as place:
+    with collected(said), replacing_folder(dest) as place:
         yield place
     notes += [text.replace(str(place), str(dest)) for text in said]
-
-
-@contextmanager
-def _new_folder(dest: Path) -> Iterator[Path]:
-    try:
-        dest.parent.mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=dest.parent))
-        try:
-            yield place
-            place.chmod(0o755)
-            place.rename(dest)
-        except BaseException:
-            shutil.rmtree(place, ignore_errors=True)
-            raise
-    except OSError as error:
-        raise OutputError(f"cannot write {dest}: {error.strerror or error}") from error
 
 
 def put_json(path: Path, content: object) -> None:

@@ -21,12 +21,15 @@ _NIFTI = ".nii.gz"
 _PICTURES = (*PICTURE_ENDINGS, ".jpg", ".jpeg")
 
 
-def export_decathlon(out: str | Path, dest: str | Path) -> Export:
+def export_decathlon(
+    out: str | Path, dest: str | Path, source_root: str | Path | None = None
+) -> Export:
     """Write the samples of a job and their originals in the Decathlon's layout.
 
     `dest` is the new folder, named like Task11_Liver. All channels of a case are one 4D NIfTI file;
     items of dataset.json also tell patient, fold and sample. splits_final.json has folds by
-    patient in nnU-Net's form.
+    patient in nnU-Net's form. `source_root` is where the input folder is now, if it or `out` was
+    moved.
 
     Raises FileError for files that are missing or have changed; OutputError for a `dest` that is
     there already, for parts that the layout cannot take, and with fewer than two patients.
@@ -37,7 +40,7 @@ def export_decathlon(out: str | Path, dest: str | Path) -> Export:
             f"{dest}: the Decathlon wants a folder named TaskNN_Name (no further _), such as "
             f"Task11_Liver"
         )
-    job = _checked(out, dest, "the Decathlon")
+    job = _checked(out, dest, source_root, "the Decathlon")
     if job.dimension == 2:
         raise OutputError(f"{out}: its images are 2D; the Decathlon's are 3D, so use --to monai")
     table = label_table(job, job.labels[0])
@@ -61,18 +64,24 @@ def export_decathlon(out: str | Path, dest: str | Path) -> Export:
     return export_of(job, dest, notes, steps)
 
 
-def export_monai(out: str | Path, dest: str | Path, placing: files.Placing = "copied") -> Export:
+def export_monai(
+    out: str | Path,
+    dest: str | Path,
+    placing: files.Placing = "copied",
+    source_root: str | Path | None = None,
+) -> Export:
     """Write the samples of a job and their originals with data lists for MONAI.
 
     `dest` is the new folder. datalist.json holds the first patients out: `training` has originals
     and copies of the others, `validation` the originals of those; datalist_fold1.json and so on do
     the same for the other folds. Every item has fold, group, aug_id and source. With "linked"
     nothing is copied: the lists refer to the files where they are, through two links in `dest`.
+    `source_root` is where the input folder is now, if it or `out` was moved.
 
     Raises as `export_decathlon`.
     """
     out, dest = Path(out), Path(dest)
-    job = _checked(out, dest, "MONAI")
+    job = _checked(out, dest, source_root, "MONAI")
     table = label_table(job, job.labels[0])
     notes: list[str] = []
     items: dict[str, dict[str, Any]] = {}
@@ -105,8 +114,8 @@ def export_monai(out: str | Path, dest: str | Path, placing: files.Placing = "co
     return export_of(job, dest, notes, steps)
 
 
-def _checked(out: Path, dest: Path, tool: str) -> FinishedJob:
-    job = members.read_finished(out)
+def _checked(out: Path, dest: Path, source_root: str | Path | None, tool: str) -> FinishedJob:
+    job = members.read_finished(out, source_root)
     files.check_place(dest, (out, job.root))
     members.check_no_series(job, tool)
     members.check_label_map(job, tool)
@@ -211,13 +220,12 @@ def _linked(job: FinishedJob, member: Member) -> dict[str, Any]:
     """Return the paths of a case's files through the links."""
     for file in member.files:
         files.check_unchanged(file)
-    for file in member.images.values():
-        if file.path.is_dir() or (
+        if not file.path.is_file() or (
             job.looks[file.path].channels > 1 and extension_of(file.path) not in _PICTURES
         ):
             raise OutputError(
-                f"{file.path}: has several channels, or is a folder, and cannot be referred to; "
-                f"leave out --refer to copy"
+                f"{file.path}: has several channels, or is a DICOM series, and cannot be referred "
+                f"to; leave out --refer to copy"
             )
     images = [files.linked_path(file, job.root, job.out) for file in member.images.values()]
     label = files.linked_path(member.labels[job.labels[0]], job.root, job.out)

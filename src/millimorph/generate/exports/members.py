@@ -15,7 +15,7 @@ from millimorph.generate.manifest import read_manifest
 from millimorph.generate.sample import collected
 from millimorph.generate.sidecar import Sha256, Sidecar, file_digest
 from millimorph.geometry import ImageGrid
-from millimorph.io import DataSet, find_data_set
+from millimorph.io import DataSet, find_data_set, is_series_choice
 from millimorph.io.extensions import NIFTI_EXTENSIONS, extension_of
 from millimorph.io.layouts import FourthAxis, check_distinct, natural_key, read_as
 from millimorph.io.nifti import read_head
@@ -118,8 +118,10 @@ class FinishedJob:
         return self.looks[self.members[0].files[0].path].grid.dimension
 
 
-def read_finished(out: Path) -> FinishedJob:
+def read_finished(out: Path, source_root: str | Path | None) -> FinishedJob:
     """Read what generate left in a folder, from the sidecars and headers.
+
+    `source_root` is where the input folder is, if not where the first sidecar says.
 
     Raises FileError for files that are missing or have changed, OutputError for samples that have
     other roles than their originals.
@@ -130,12 +132,13 @@ def read_finished(out: Path) -> FinishedJob:
     labels = tuple(role for role, source in first.sources.items() if source.kind == "labels")
     if not images:
         raise OutputError(f"{out}: its cases have no images; there is nothing to train on")
-    if first.source_folder is None:
+    recorded = first.input_folder(path.parent)
+    if recorded is None:
         raise OutputError(
             f"{out}: was made with pseudonyms, and an export holds the originals too; generate "
             f"without them to export"
         )
-    root = Path(os.path.normpath(path.parent.resolve() / first.source_folder))
+    root = recorded if source_root is None else Path(source_root).absolute()
     data_set = None
     with suppress(FileError):
         data_set = find_data_set(root)
@@ -223,9 +226,13 @@ def check_patients(job: FinishedJob) -> None:
 
 
 def check_there(path: Path) -> None:
-    """Raise FileError for a file (or folder of a series) that is not there."""
-    if not (path.is_file() or path.is_dir()):
+    """Raise FileError for a file (or a DICOM series) that is not there."""
+    if not _is_there(path):
         raise FileError(f"{path}: is missing or no plain file; bring it back")
+
+
+def _is_there(path: Path) -> bool:
+    return path.is_file() or path.is_dir() or is_series_choice(path)
 
 
 def _sidecars(out: Path) -> dict[Path, Sidecar]:
@@ -283,13 +290,19 @@ def _group(path: Path, sidecar: Sidecar, *, are_told: bool) -> str:
 
 
 def _sources(root: Path, path: Path, sidecar: Sidecar) -> dict[str, ExportFile]:
-    """Find the originals, which must lie in the input folder."""
+    """Find the originals, which must lie in the input folder as each sidecar sees it."""
+    recorded_root = sidecar.input_folder(path.parent)
     files = {}
     for role, source in sidecar.sources.items():
-        file = Path(os.path.normpath(path.parent.resolve() / source.path))
-        if not file.is_relative_to(root):
+        recorded = Path(os.path.normpath(path.parent.resolve() / source.path))
+        if recorded_root is None or not recorded.is_relative_to(recorded_root):
             raise FileError(f"{path}: the source {role} lies outside of the input folder")
-        check_there(file)
+        file = root / recorded.relative_to(recorded_root)
+        if not _is_there(file):
+            raise FileError(
+                f"{file}: the source {role} is missing; if the input or the output folder was "
+                f"moved, say where the input folder is with --source-root"
+            )
         files[role] = ExportFile(file, source.sha256, source.fourth_axis)
     return files
 

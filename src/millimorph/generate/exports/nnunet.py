@@ -49,20 +49,25 @@ class _Layout:
     whole_pictures: bool
 
 
-def export_nnunet(out: str | Path, dest: str | Path, placing: files.Placing = "copied") -> Export:
+def export_nnunet(
+    out: str | Path,
+    dest: str | Path,
+    placing: files.Placing = "copied",
+    source_root: str | Path | None = None,
+) -> Export:
     """Write the samples of a job and their originals as a new nnU-Net v2 raw data set.
 
     `dest` is the new folder, named as nnU-Net demands, such as Dataset101_LiverAugmented. It is
     there only once it is complete. With "linked" nothing is copied: the key `dataset` refers to the
     files where they are, through two links in `dest`. Without a layout that names patients every
-    case is one.
+    case is one. `source_root` is where the input folder is now, if it or `out` was moved.
 
     Raises FileError for files that are missing or have changed; OutputError for a `dest` that is
     there already, for parts that nnU-Net cannot take, and with fewer than two patients.
     """
     out, dest = Path(out), Path(dest)
     _check_name(dest)
-    job = members.read_finished(out)
+    job = members.read_finished(out, source_root)
     files.check_place(dest, (out, job.root))
     members.check_no_series(job, TOOL)
     members.check_label_map(job, TOOL)
