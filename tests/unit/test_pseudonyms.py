@@ -74,6 +74,8 @@ def test_what_the_command_says_has_no_name(inputs, tmp_path, capfd):
     told = "".join(capfd.readouterr()).replace(str(inputs), "")
     assert "left out" in told
     assert_no_name(told, "the terminal")
+    assert f".json --pseudonyms {tmp_path / 'names.csv'}" in told
+    assert ".json --pseudonyms KEYFILE" in (tmp_path / "out" / "README.md").read_text("utf-8")
 
 
 def test_names_stay_hidden_when_files_are_read_in_other_processes(inputs, tmp_path):

@@ -122,7 +122,7 @@ def generate(  # noqa: PLR0913 - one parameter per option
         return DONE_IN_PART if plan.failures else DONE
     with shown_progress() as show:
         report = generate_dataset(request, show)
-    say(report_text(report))
+    say(report_text(report, pseudonyms))
     if not report.failures:
         return DONE
     return DONE_IN_PART if report.made + report.kept else FAILED

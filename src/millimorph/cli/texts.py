@@ -35,8 +35,9 @@ _STATES = {
 }
 
 
-def report_text(report: DatasetReport) -> str:
-    """Return the summary as text."""
+def report_text(report: DatasetReport, pseudonyms: Path | None = None) -> str:
+    """Return the summary as text; `pseudonyms` is the key file that names were hidden with."""
+    with_key = "" if pseudonyms is None else f" --pseudonyms {pseudonyms}"
     lines = [_summary(report)]
     lines += _warning_rows(report)
     if report.failures:
@@ -59,7 +60,7 @@ def report_text(report: DatasetReport) -> str:
             "next:",
             f"  millimorph inspect {report.out}",
             f"  millimorph verify {report.out}",
-            f"  millimorph replay {report.first_sidecar}",
+            f"  millimorph replay {report.first_sidecar}{with_key}",
         ]
     return "\n".join(lines)
 

@@ -64,6 +64,8 @@ class Summary:
 
 def card_text(job: JobRecord, summary: Summary) -> str:
     """Return README.md."""
+    with_key = "" if job.pseudonyms is None else " --pseudonyms KEYFILE"
+    sample = f"{_shell(summary.first_sidecar)}{with_key}"
     ops = [*_names(job.pipeline.get("spatial", ())), *_names(job.pipeline.get("intensity", ()))]
     return f"""# Augmented medical images
 
@@ -100,7 +102,7 @@ described in millimorph's docs/records.md.
 ```sh
 millimorph verify .                  # every byte against its records
 millimorph status .                  # how far the job is, what was left out
-millimorph replay {_shell(summary.first_sidecar)}   # make one sample again from its sources
+millimorph replay {sample}   # make one sample again from its sources
 ```
 The `millimorph generate` command that made the folder, given once more, goes on where it ended and
 makes again what was lost.
