@@ -14,7 +14,7 @@ Two-dimensional grids are grids with one slice.
 import numpy as np
 
 from millimorph.kernels._jit import kernel
-from millimorph.kernels.lanes import blend_lanes, cubic_half_lanes, cubic_lanes
+from millimorph.kernels.lanes import BAND, add_band_lane, band_lanes, blend_lanes
 from millimorph.kernels.placing import place_anywhere, place_inside, place_nearest
 
 SEGMENT = 128
@@ -165,27 +165,20 @@ def spline_scratch(lattice, nx):
 
 
 @kernel
-def displace_row(polynomials, along_x, out):
-    """Evaluate the polynomials of a row (12 a cell: those of x, y, z) at all its voxels.
+def displace_row(values, along_x, out):
+    """Sum the control values of a row with the weights of its voxels, in whole lanes.
 
-    `along_x` = (stretches, places): start, end and cell of the stretches of x that share a cell
-    (-1: no displacement), and the place of each voxel in its cell, with LANES to spare. Stretches
-    are written in whole lanes; what goes beyond the end is overwritten by the next or is scratch.
+    `values`: those of x displacement, then of y and of z, each `pitch` numbers. `along_x` =
+    (weights, firsts, count, pitch): for each group of lanes the first of `count` control values
+    that its voxels depend on; `weights` (groups, count, LANES), flat, are theirs.
     """
-    stretches, places = along_x
-    x, y, z = out
-    for stretch in range(stretches.shape[0]):
-        start, end, cell = stretches[stretch, 0], stretches[stretch, 1], stretches[stretch, 2]
-        if cell < 0:
-            for i in range(start, end + LANES):
-                x[i] = y[i] = z[i] = np.float32(0.0)
-            continue
-        at = 12 * cell
-        for i in range(start, end, LANES):
-            if end - i > LANES // 2:
-                cubic_lanes(polynomials, at, places, i, out)
-            else:
-                cubic_half_lanes(polynomials, at, places, i, out)
+    weights, firsts, count, pitch = along_x
+    for group in range(len(firsts)):
+        first, to = firsts[group], group * LANES
+        at = to * count
+        band_lanes(values, (first, pitch), weights, at, out, to)
+        for k in range(BAND, count):
+            add_band_lane(values, (first + k, pitch), weights, at + k * LANES, out, to)
 
 
 @kernel
@@ -194,14 +187,14 @@ def bspline_rows(
 ):
     """Coordinates under an affine index map plus a cubic B-spline on an aligned lattice.
 
-    `lattice` = (polynomials, lengths, along_x, cells_y, weights_y, cells_z, weights_z):
-    `polynomials` (float32, flat) hold, for each row of control points and plane, `lengths` =
-    (rows, planes, numbers) of them, what `displace_row` wants, in source voxels and whole lanes;
-    the others give, per target row and slice, the first of four control rows and planes
-    (or -1: no displacement) and their weights. `scratch` comes from `spline_scratch` and keeps,
-    from call to call, what rows of one slice share.
+    `lattice` = (values, lengths, along_x, cells_y, weights_y, cells_z, weights_z): `values`
+    (float32, flat) hold, for each row of control points and plane, `lengths` = (rows, planes,
+    numbers) of them, what `displace_row` wants, in source voxels and whole lanes; the others give,
+    per target row and slice, the first of four control rows and planes (or -1: no displacement)
+    and their weights. `scratch` comes from `spline_scratch` and keeps, from call to call, what
+    rows of one slice share.
     """
-    polynomials, (rows, planes, length), along_x, cells_y, weights_y, cells_z, weights_z = lattice
+    values, (rows, planes, length), along_x, cells_y, weights_y, cells_z, weights_z = lattice
     nx, ny = shape
     rules = as_rules(frame, strides)
     targets = (base, wx, wy, wz, inside)
@@ -218,9 +211,7 @@ def bspline_rows(
         for control in range(first_row, first_row + 4):
             if not done[control]:
                 along_z, at = four(weights_z, k), control * length
-                contract(
-                    polynomials, length, control * planes, cells_z[k], along_z, slice_values, at
-                )
+                contract(values, length, control * planes, cells_z[k], along_z, slice_values, at)
                 done[control] = True
         contract(slice_values, length, 0, cells_y[j], four(weights_y, j), row_values, 0)
         displace_row(row_values, along_x, moved)

@@ -1,4 +1,4 @@
-"""Sums over pairs of neighbours and polynomials for sixteen voxels at once, as LLVM vectors.
+"""Weighted sums of neighbours and of control values for sixteen voxels at once, as LLVM vectors.
 
 LLVM's own vectoriser gives up on this many places in one loop. Each lane computes what a scalar
 would, in the same order, with strict IEEE operations, so the bits do not depend on how wide the
@@ -15,8 +15,10 @@ LANES = 16
 PAIRS = 4
 """Pairs of neighbours that one call adds."""
 
+BAND = 5
+"""Control values that sixteen voxels depend on where a cell of a cubic spline has as many."""
+
 _VECTOR = ir.VectorType(ir.FloatType(), LANES)
-_HALF = ir.VectorType(ir.FloatType(), LANES // 2)
 
 
 @intrinsic
@@ -49,48 +51,50 @@ def add_lanes(_typing_context, out, at, source, before, after, weights):
 
 
 @intrinsic
-def cubic_lanes(_typing_context, coefficients, at, places, first, outs):
-    """Set `[first:first + 16]` of three arrays to cubic polynomials of `places[first:first + 16]`.
+def band_lanes(_typing_context, values, place, weights, at, outs, to):
+    """Set `[to:to + 16]` of three arrays to weighted sums of five numbers each.
 
-    All flat float32 arrays, `outs` a tuple; each polynomial has four coefficients, the constant
-    first, from `coefficients[at]` on.
+    All flat float32 arrays, `outs` a tuple. `place` = (first, pitch): those of the first array lie
+    at `values[first:first + 5]`, those of the next `pitch` further. `weights[at:]` hold, for each
+    of the five, one weight per lane.
     """
-    return types.void(coefficients, at, places, first, outs), _cubics(_VECTOR)
+    return types.void(values, place, weights, at, outs, to), _bands(BAND, is_first=True)
 
 
 @intrinsic
-def cubic_half_lanes(_typing_context, coefficients, at, places, first, outs):
-    """As `cubic_lanes`, for eight numbers."""
-    return types.void(coefficients, at, places, first, outs), _cubics(_HALF)
+def add_band_lane(_typing_context, values, place, weights, at, outs, to):
+    """Add one more weighted number to `[to:to + 16]` of three arrays; as `band_lanes`."""
+    return types.void(values, place, weights, at, outs, to), _bands(1, is_first=False)
 
 
-def _cubics(kind):
-    """What writes cubic polynomials in lanes of a kind."""
+def _bands(count, *, is_first):
+    """What writes or adds weighted sums of `count` numbers."""
 
     def generate(context, builder, signature, arguments):
-        source, where = (
+        source, table = (
             context.make_array(signature.args[n])(context, builder, arguments[n]).data
             for n in (0, 2)
         )
-        t = builder.load(_place(builder, where, arguments[3], kind), align=4)
-        values = []
-        for number in range(len(signature.args[4])):
-            powers = (ir.Constant(arguments[1].type, 4 * number + power) for power in (3, 2, 1, 0))
-            value, *lower = (
-                _in_all_lanes(
-                    builder,
-                    builder.load(builder.gep(source, [builder.add(arguments[1], power)])),
-                    kind,
-                )
-                for power in powers
-            )
-            for coefficient in lower:
-                value = builder.fadd(builder.fmul(value, t), coefficient)
-            values.append(value)
-        for number, value in enumerate(values):
+        first, pitch = (builder.extract_value(arguments[1], n) for n in (0, 1))
+        weights = []
+        for number in range(count):
+            at = builder.add(arguments[3], ir.Constant(arguments[3].type, number * LANES))
+            weights.append(builder.load(_place(builder, table, at), align=4))
+        sums = []
+        for number, kind in enumerate(signature.args[4]):
             out = builder.extract_value(arguments[4], number)
-            data = context.make_array(signature.args[4][number])(context, builder, out).data
-            builder.store(value, _place(builder, data, arguments[3], kind), align=4)
+            data = context.make_array(kind)(context, builder, out).data
+            target = _place(builder, data, arguments[5])
+            total = None if is_first else builder.load(target, align=4)
+            for place, weight in enumerate(weights):
+                index = builder.add(first, ir.Constant(first.type, place))
+                value = builder.load(builder.gep(source, [index]))
+                term = builder.fmul(weight, _in_all_lanes(builder, value))
+                total = term if total is None else builder.fadd(total, term)
+            sums.append((total, target))
+            first = builder.add(first, pitch)
+        for total, target in sums:
+            builder.store(total, target, align=4)
         return context.get_dummy_value()
 
     return generate
@@ -122,17 +126,17 @@ def blend_lanes(_typing_context, source, first, step, weights, out, to):
     return types.void(source, first, step, weights, out, to), generate
 
 
-def _in_all_lanes(builder, value, kind=_VECTOR):
+def _in_all_lanes(builder, value):
     """One number in all lanes."""
-    nothing = ir.Constant(kind, ir.Undefined)
+    nothing = ir.Constant(_VECTOR, ir.Undefined)
     first = builder.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
-    zeros = ir.Constant(ir.VectorType(ir.IntType(32), kind.count), None)
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), None)
     return builder.shuffle_vector(first, nothing, zeros)
 
 
-def _place(builder, data, index, kind=_VECTOR):
+def _place(builder, data, index):
     """The numbers of all lanes from an index on."""
-    return builder.bitcast(builder.gep(data, [index]), kind.as_pointer())
+    return builder.bitcast(builder.gep(data, [index]), _VECTOR.as_pointer())
 
 
 class _Lanes:

@@ -29,17 +29,18 @@ from millimorph.transforms.bspline import spline_weights
 Float64 = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
 Int32 = npt.NDArray[np.int32]
+Int64 = npt.NDArray[np.int64]
 Primitive = (
     AffineTransform | BSplineTransform | DisplacementFieldTransform | RadialDistortionTransform
 )
 
-Lattice = tuple[
-    Float32, tuple[int, int, int], tuple[Int32, Float32], Int32, Float32, Int32, Float32
-]
+AlongX = tuple[Float32, Int64, int, int]
+Lattice = tuple[Float32, tuple[int, int, int], AlongX, Int32, Float32, Int32, Float32]
 
 LANES = 16
 ALIGNED_TOLERANCE = 1e-7
 ORDER = 4
+BAND = 5
 
 
 @dataclass(frozen=True)
@@ -214,15 +215,15 @@ def _spline_rows(
         scale, offset = lattice_from_target[axes[axis], [axis, d]]
         positions = scale * np.arange(target.size[axis]) + offset
         places.append(_cells(positions, spline.grid.size[axes[axis]]))
-    (cells_x, along_x), (cells_y, along_y) = places[:2]
+    along_x, (cells_y, along_y) = _bands(*places[0], lattice.shape[3]), places[1]
     cells_z, weights_z = np.zeros(1, np.int32), np.array([[1.0, 0.0, 0.0, 0.0]], np.float32)
     if d == 3:
         cells_z, weights_z = places[2][0], _weights(*places[2])
     return SplineRows(
         lift(smallmatrix.matmul(end, before)),
         (
-            *_polynomials(lattice),
-            (_stretches(cells_x), np.pad(along_x.astype(np.float32), (0, LANES))),
+            *_rows(lattice, along_x[3]),
+            along_x,
             cells_y,
             _weights(cells_y, along_y),
             cells_z,
@@ -231,26 +232,35 @@ def _spline_rows(
     )
 
 
-def _polynomials(lattice: Float64) -> tuple[Float32, tuple[int, int, int]]:
-    """Control values (3, nz, ny, nx) as polynomials along x, flat: (ny, nz, 12 * cells).
+def _rows(lattice: Float64, pitch: int) -> tuple[Float32, tuple[int, int, int]]:
+    """Control values (3, nz, ny, nx) as rows, flat: (ny, nz, 3 * pitch), filled up with zeros.
 
-    Those of a cell are of x, y and z displacement, each with its constant first. A lattice of one
-    plane gets the other three that are summed, with weights of 0. Rows are filled up to whole
-    lanes. The second result is the shape.
+    A lattice of one plane gets the other three that are summed, with weights of 0. The second
+    result is the shape.
     """
-    c0, c1, c2, c3 = (lattice[..., n : lattice.shape[-1] - 3 + n] for n in range(ORDER))
-    powers = (
-        (c0 + 4.0 * c1 + c2) / 6.0,
-        (c2 - c0) / 2.0,
-        (c0 - 2.0 * c1 + c2) / 2.0,
-        (c3 - 3.0 * (c2 - c1) - c0) / 6.0,
-    )
-    by_cell = np.stack(powers, axis=-1).transpose(2, 1, 3, 0, 4)
-    rows, planes = by_cell.shape[:2]
-    numbers = by_cell.reshape(rows, planes, -1).astype(np.float32)
-    missing = (0, max(0, ORDER - planes)), (0, -numbers.shape[2] % LANES)
-    whole = np.pad(numbers, ((0, 0), *missing))
-    return whole.reshape(-1), (whole.shape[0], whole.shape[1], whole.shape[2])
+    _, planes, rows, columns = lattice.shape
+    values = np.zeros((rows, max(planes, ORDER), 3, pitch), np.float32)
+    values[:, :planes, :, :columns] = lattice.transpose(2, 1, 0, 3)
+    return values.reshape(-1), (rows, values.shape[1], 3 * pitch)
+
+
+def _bands(cells: Int32, places: Float64, columns: int) -> AlongX:
+    """What `displace_row` wants to know of an axis: voxels with their cells and places in them."""
+    groups = -(-len(cells) // LANES)
+    missing = groups * LANES - len(cells)
+    by_group = np.append(cells, np.full(missing, -1, np.int32)).reshape(groups, LANES)
+    inside = by_group >= 0
+    firsts = np.where(inside, by_group, columns).min(axis=1).astype(np.int64)
+    firsts[firsts == columns] = 0
+    offsets = np.where(inside, by_group - firsts[:, None], 0)
+    count = max(BAND, int(offsets.max()) + ORDER)
+    own = np.append(_weights(cells, places), np.zeros((missing, ORDER), np.float32), axis=0)
+    table = np.zeros((groups, count, LANES), np.float32)
+    group, lane = np.indices((groups, LANES))
+    for k in range(ORDER):
+        table[group, offsets + k, lane] = own[:, k].reshape(groups, LANES)
+    pitch = -(-(columns + count) // LANES) * LANES
+    return table.reshape(-1), firsts, count, pitch
 
 
 def _aligned_axes(lattice_from_target: Float64, target: ImageGrid) -> tuple[int, ...] | None:
@@ -278,10 +288,3 @@ def _weights(cells: Int32, places: Float64) -> Float32:
     weights = np.stack(spline_weights(places), axis=1)
     weights[cells < 0] = 0.0
     return weights.astype(np.float32)
-
-
-def _stretches(cells: Int32) -> Int32:
-    """Start, end and cell of the stretches of indices that share one cell."""
-    starts = np.flatnonzero(np.diff(cells, prepend=cells[0] - 1))
-    ends = np.append(starts[1:], len(cells))
-    return np.stack([starts, ends, cells[starts]], axis=1).astype(np.int32)

@@ -172,7 +172,7 @@ NO_BYTES = np.empty(0, np.uint8)
 NO_LATTICE = (
     np.zeros(LANES, np.float32),
     (4, 4, LANES),
-    (np.zeros((1, 3), np.int32), np.zeros(1, np.float32)),
+    (np.zeros(LANES, np.float32), np.zeros(1, np.int64), 5, LANES),
     np.zeros(1, np.int32),
     np.zeros((1, 4), np.float32),
     np.zeros(1, np.int32),
