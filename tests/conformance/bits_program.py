@@ -50,17 +50,38 @@ def made_case() -> mm.Case:
     )
 
 
+def plain_case() -> mm.Case:
+    """Make one float32 image and one label map on its grid: what the fastest traversal takes."""
+    grid = mm.ImageGrid((61, 47, 35), (1.0, 1.2, 1.5), (7, -30, 20))
+    generator = np.random.Generator(np.random.PCG64(8))
+    image = generator.integers(0, 2**20, grid.shape).astype(np.float32) / 1024
+    labels = generator.integers(0, 5, grid.shape).astype(np.uint8)
+    return mm.Case(
+        id="plain",
+        images={"t1": mm.ScalarImage(image, grid)},
+        labels={"tissue": mm.LabelMap(labels, grid)},
+    )
+
+
 def digests(threads: int) -> dict[str, str]:
     """Digest every voxel, point and recipe that the programs make."""
-    case = made_case()
+    return {
+        f"{case.id}/{name}": digest
+        for case, sampling in ((made_case(), SAMPLING), (plain_case(), {}))
+        for name, digest in of_case(case, sampling, threads).items()
+    }
+
+
+def of_case(case: mm.Case, sampling: dict[str, object], threads: int) -> dict[str, str]:
+    """Digest what all pipelines make of a case."""
     found = {}
     for name, spatial in PIPELINES.items():
-        pipeline = mm.Pipeline(spatial=spatial, intensity=INTENSITY, sampling=SAMPLING, seed=5)
+        pipeline = mm.Pipeline(spatial=spatial, intensity=INTENSITY, sampling=sampling, seed=5)
         (recipe,) = mm.draw(pipeline, case=case.id, start=2, stop=3)
         result = mm.run(mm.compile(recipe, case), case, threads=threads)
         arrays = {role: image.array for role, image in result.images.items()}
         arrays |= {role: labels.array for role, labels in result.labels.items()}
-        arrays["points"] = result.landmarks["points"].points_mm
+        arrays |= {role: points.points_mm for role, points in result.landmarks.items()}
         for role, array in arrays.items():
             found[f"{name}/{role}"] = hashlib.sha256(array.tobytes()).hexdigest()
         found[f"{name}/recipe"] = recipe.digest
