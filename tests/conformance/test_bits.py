@@ -67,6 +67,15 @@ def test_the_same_bits_with_any_size_of_block(voxels, threads, monkeypatch):
     assert expected == here()
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_same_bits_where_outputs_are_written_past_the_cache(threads, monkeypatch):
+    """Only large outputs are, so that no other test meets it."""
+    expected = here()
+    monkeypatch.setattr(strips, "STREAMED_BYTES", 0)
+    check_same(bits_program.digests(threads), "written past the cache")
+    assert expected == here()
+
+
 @pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="promised for x86-64")
 @pytest.mark.parametrize(
     ("name", "features", "keep"),

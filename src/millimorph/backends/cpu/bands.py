@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Band(NamedTuple):
-    """Some rows of some slices; of several slices all rows, unless the traversal takes them so."""
+    """The same rows of some slices; what works row by row takes all rows if there are several."""
 
     first_row: int
     rows: int
