@@ -9,19 +9,15 @@ from benchmarks.inputs import (
     BIAS_STD,
     BLUR_SIGMA_MM,
     CHANNELS,
-    CONTROL_POINTS,
     GAMMA,
-    MAGNITUDE_MM,
     MOTION_DEG,
     MOTION_MM,
     NOISE_STD,
-    ROTATION_DEG,
-    SCALE,
-    TRANSLATION_MM,
     Job,
     label_array,
     source_array,
 )
+from benchmarks.peer_spatial import monai_elastic, tensors, torchio_elastic, torchio_subject
 
 Work = Callable[[], np.ndarray]
 
@@ -48,23 +44,12 @@ def torchio_motion(job: Job) -> Work:
 
 def torchio_pipeline(job: Job) -> Work:
     """Affine and elastic in one resample, bias, gamma, noise, blur; image and label map."""
-    import torch
     import torchio
 
-    subject = torchio.Subject(
-        image=torchio.ScalarImage(torch.from_numpy(source_array(job.size))[None]),
-        labels=torchio.LabelMap(torch.from_numpy(label_array(job.size))[None]),
-    )
+    subject = torchio_subject(job)
     transform = torchio.Compose(
         [
-            torchio.Spatial(
-                scales=SCALE,
-                degrees=ROTATION_DEG,
-                translation=TRANSLATION_MM,
-                num_control_points=CONTROL_POINTS,
-                max_displacement=MAGNITUDE_MM,
-                default_pad_value=0.0,
-            ),
+            torchio_elastic(),
             torchio.BiasField(std=BIAS_STD),
             torchio.Gamma(log_gamma=math.log(GAMMA)),
             torchio.Noise(std=NOISE_STD),
@@ -76,34 +61,19 @@ def torchio_pipeline(job: Job) -> Work:
 
 def monai_pipeline(job: Job) -> Work:
     """MONAI's Rand3DElastic with its affine part, bias, contrast, noise, smoothing; with labels."""
-    import torch
     from monai.transforms import (
         Compose,
-        Rand3DElasticd,
         RandAdjustContrastd,
         RandBiasFieldd,
         RandGaussianNoised,
         RandGaussianSmoothd,
     )
 
-    case = {
-        "image": torch.from_numpy(source_array(job.size))[None],
-        "labels": torch.from_numpy(label_array(job.size))[None],
-    }
+    case = tensors(job)
     sigma = (BLUR_SIGMA_MM, BLUR_SIGMA_MM)
     transform = Compose(
         [
-            Rand3DElasticd(
-                keys=["image", "labels"],
-                sigma_range=(6.5, 6.5),
-                magnitude_range=(150.0, 150.0),
-                prob=1.0,
-                rotate_range=[(math.radians(angle),) * 2 for angle in ROTATION_DEG],
-                scale_range=[(1.0 / SCALE - 1.0,) * 2] * 3,
-                translate_range=[(shift,) * 2 for shift in TRANSLATION_MM],
-                mode=["bilinear", "nearest"],
-                padding_mode="zeros",
-            ),
+            monai_elastic(),
             RandBiasFieldd(keys=["image"], prob=1.0, coeff_range=(0.1, 0.1)),
             RandAdjustContrastd(keys=["image"], prob=1.0, gamma=(GAMMA, GAMMA + 1e-3)),
             RandGaussianNoised(keys=["image"], prob=1.0, std=NOISE_STD, sample_std=False),

@@ -14,7 +14,6 @@ from importlib.metadata import version
 import numpy as np
 
 from benchmarks.inputs import (
-    CONTROL_POINTS,
     MAGNITUDE_MM,
     ROTATION_DEG,
     SCALE,
@@ -24,6 +23,7 @@ from benchmarks.inputs import (
 )
 from benchmarks.peer_generate import GENERATE_WORKS
 from benchmarks.peer_intensity import INTENSITY_WORKS
+from benchmarks.peer_spatial import torchio_elastic
 from benchmarks.timing import best_call
 
 # A work returns its output as an array, so that the caller can see what share of it was filled.
@@ -68,14 +68,7 @@ def torchio_spatial(job: Job) -> Work:
     import torchio
 
     image = torchio.ScalarImage(torch.from_numpy(source_array(job.size))[None])
-    transform = torchio.Spatial(
-        scales=SCALE,
-        degrees=ROTATION_DEG,
-        translation=TRANSLATION_MM,
-        num_control_points=CONTROL_POINTS,
-        max_displacement=MAGNITUDE_MM,
-        default_pad_value=0.0,
-    )
+    transform = torchio_elastic()
     return lambda: np.asarray(transform(image).data)
 
 
